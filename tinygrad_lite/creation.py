@@ -1,0 +1,145 @@
+"""Tensors from nothing: constants, ranges, random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dtypes import check_dtype, get_default_dtype
+from .ops.random import generator
+from .ops.shape import as_shape
+from .record import Value, new_tensor
+from .tensor import Tensor, as_array
+
+__all__ = [
+    "arange", "bernoulli", "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like", "rand",
+    "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros",
+]  # fmt: skip
+
+
+def _made(array, requires_grad):
+    out = new_tensor(array)
+    return out.requires_grad_() if requires_grad else out
+
+
+def _dtype(dtype):
+    return get_default_dtype() if dtype is None else check_dtype(dtype)
+
+
+def tensor(data, dtype=None, requires_grad=False):
+    """A Tensor with a copy of ``data`` (numbers, nested sequences, an array, a Tensor). Python floats become the default dtype."""
+    array = data.data if isinstance(data, Value) else as_array(data)
+    check_dtype(array.dtype)
+    return _made(np.array(array, None if dtype is None else check_dtype(dtype), order="C"), requires_grad)
+
+
+def from_numpy(array):
+    """A Tensor over the memory of ``array``."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected an array, got {type(array).__name__}")
+    return Tensor(array)
+
+
+def zeros(*shape, dtype=None, requires_grad=False):
+    """Zeros of ``shape`` (sizes one by one or a tuple)."""
+    return _made(np.zeros(as_shape(shape), _dtype(dtype)), requires_grad)
+
+
+def ones(*shape, dtype=None, requires_grad=False):
+    """Ones of ``shape`` (sizes one by one or a tuple)."""
+    return _made(np.ones(as_shape(shape), _dtype(dtype)), requires_grad)
+
+
+def full(shape, fill_value, dtype=None, requires_grad=False):
+    """``fill_value`` in every place of ``shape``; its kind decides the dtype if none is given."""
+    if dtype is None:
+        dtype = as_array(fill_value).dtype
+    return _made(np.full(as_shape((shape,) if isinstance(shape, int) else shape), fill_value, check_dtype(dtype)), requires_grad)
+
+
+def arange(start, end=None, step=1, dtype=None, requires_grad=False):
+    """start, start + step, ... before ``end``; integers if all three are."""
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0:
+        raise ValueError("arange: step must not be 0")
+    if dtype is None and any(isinstance(v, (float, np.floating)) for v in (start, end, step)):
+        dtype = get_default_dtype()
+    return _made(np.arange(start, end, step, np.int64 if dtype is None else check_dtype(dtype)), requires_grad)
+
+
+def linspace(start, end, steps, dtype=None, requires_grad=False):
+    """``steps`` values evenly spaced from ``start`` to ``end``, both included."""
+    return _made(np.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad)
+
+
+def eye(n, m=None, dtype=None, requires_grad=False):
+    """The identity matrix, (n, n) or (n, m)."""
+    return _made(np.eye(n, m, dtype=_dtype(dtype)), requires_grad)
+
+
+def rand(*shape, dtype=None, requires_grad=False):
+    """Uniform numbers in [0, 1)."""
+    return _made(_uniform(as_shape(shape), _dtype(dtype)), requires_grad)
+
+
+def randn(*shape, dtype=None, requires_grad=False):
+    """Standard normal numbers."""
+    return _made(_normal(as_shape(shape), _dtype(dtype)), requires_grad)
+
+
+def _uniform(shape, dtype):
+    return np.asarray(generator().random(shape, dtype if dtype.itemsize >= 4 else np.float32)).astype(dtype, copy=False)
+
+
+def _normal(shape, dtype):
+    return np.asarray(generator().standard_normal(shape, dtype if dtype.itemsize >= 4 else np.float32)).astype(dtype, copy=False)
+
+
+def randint(low, high=None, size=None, dtype=np.int64):
+    """Integers from ``low`` to ``high`` - 1 (0 to ``low`` - 1 with one bound), of shape ``size``."""
+    if size is None and isinstance(high, (tuple, list)):
+        low, high, size = 0, low, high
+    low, high = (0, low) if high is None else (low, high)
+    if size is None or low >= high:
+        raise ValueError(f"randint: give bounds with low < high and a size, got low {low}, high {high}, size {size}")
+    return new_tensor(generator().integers(low, high, as_shape((size,)), check_dtype(dtype)))
+
+
+def randperm(n, dtype=np.int64):
+    """The numbers 0 to n - 1 in random order."""
+    return new_tensor(generator().permutation(n).astype(dtype, copy=False))
+
+
+def bernoulli(probabilities):
+    """1 with the given probabilities, else 0."""
+    p = probabilities.data
+    return new_tensor((generator().random(p.shape) < p).astype(p.dtype))
+
+
+def _like(x, dtype):
+    return (x.shape, x.dtype if dtype is None else check_dtype(dtype))
+
+
+def empty_like(x, dtype=None, requires_grad=False):
+    """A Tensor of the shape and dtype of ``x``, not filled."""
+    return _made(np.empty(*_like(x, dtype)), requires_grad)
+
+
+def ones_like(x, dtype=None, requires_grad=False):
+    """Ones of the shape and dtype of ``x``."""
+    return _made(np.ones(*_like(x, dtype)), requires_grad)
+
+
+def full_like(x, fill_value, dtype=None, requires_grad=False):
+    """``fill_value`` in the shape and dtype of ``x``."""
+    shape, dtype = _like(x, dtype)
+    return _made(np.full(shape, fill_value, dtype), requires_grad)
+
+
+def rand_like(x, dtype=None, requires_grad=False):
+    """Uniform numbers in [0, 1) of the shape and dtype of ``x``."""
+    return _made(_uniform(*_like(x, dtype)), requires_grad)
+
+
+def randn_like(x, dtype=None, requires_grad=False):
+    """Standard normal numbers of the shape and dtype of ``x``."""
+    return _made(_normal(*_like(x, dtype)), requires_grad)

@@ -1,0 +1,63 @@
+"""The text of errors: which op, in which module, what came."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+def describe(value):
+    """``(8, 3) float32`` for an array, the value itself for a number."""
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} {value.dtype}"
+    return repr(value) if isinstance(value, (int, float, bool, str, type(None))) else type(value).__name__
+
+
+def _inputs(declared, arrays):
+    names = declared.inputs if not declared.variadic else [f"input {i}" for i in range(len(arrays))]
+    return ", ".join(f"{name} is {describe(a)}" for name, a in zip(names, arrays))
+
+
+def located(name, state):
+    """``conv2d in features.0``, or ``conv2d`` outside of modules."""
+    path = state.scope.path
+    return f"{name} in {path}" if path else name
+
+
+def explained(error, declared, arrays, state):
+    """The same kind of error, with the op, the module path and what came."""
+    what = str(error)
+    if declared.broadcasts and isinstance(error, ValueError):
+        shapes = [np.shape(a) for a in arrays]
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            what = f"shapes {' and '.join(map(str, shapes))} do not broadcast: counted from the right, sizes must be equal or 1"
+    kind = next(k for k in (IndexError, TypeError, ValueError) if isinstance(error, k))
+    return kind(f"{located(declared.name, state)}: {what} ({_inputs(declared, arrays)})")
+
+
+def user_line():
+    """File and line of the code that called the framework."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+        frame = frame.f_back
+    return None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _range(array):
+    finite = array[np.isfinite(array)] if isinstance(array, np.ndarray) and array.dtype.kind == "f" else np.empty(0)
+    bounds = f" in [{finite.min():.4g}, {finite.max():.4g}]" if finite.size else ""
+    bad = "" if not isinstance(array, np.ndarray) or finite.size == array.size or array.dtype.kind != "f" else ", not all finite"
+    return describe(array) + bounds + bad
+
+
+def stop_at_nan(declared, outs, arrays, state):
+    for out in (outs,) if isinstance(outs, np.ndarray) else outs:
+        if isinstance(out, np.ndarray) and out.dtype.kind == "f" and not np.isfinite(out).all():
+            what = "NaN" if np.isnan(out).any() else "inf"
+            names = declared.inputs if not declared.variadic else [f"input {i}" for i in range(len(arrays))]
+            inputs = "; ".join(f"{name} {_range(a)}" for name, a in zip(names, arrays))
+            raise FloatingPointError(
+                f"{located(declared.name, state)}: the first {what} appeared here, at {user_line()}; output {_range(out)}; inputs: {inputs}"
+            )

@@ -1,0 +1,458 @@
+"""The walk back through a recorded graph: `backward` and `grad`, and the three ops that the walk itself needs.
+
+Creation order is topological order, so the walk takes the newest node first from a heap: no recursion, and memory is
+freed as it goes. Cotangents are borrowed: the walk adds in place only into buffers that it allocated itself.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+import numpy as np
+
+from .errors import describe
+from .primitive import primitive
+from .record import Value, last_change, leaf_source, new_tensor, next_serial
+from .state import enable_grad, local, setting
+
+
+@primitive(broadcasts=True, promotes=True)
+def add(x, y):
+    """x + y, element by element (shapes broadcast)."""
+    return x + y
+
+
+add.derivatives(lambda g: g, lambda g: g)
+
+
+@primitive
+def sum_to(x, *, shape):
+    """Sum ``x`` over the axes along which ``shape`` was broadcast to it: the adjoint of `broadcast_to`."""
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:])):
+        raise ValueError(f"a {x.shape} array is no broadcast of shape {shape}")
+    if axes == (0,) and x.ndim == 2 and x.dtype.kind == "f" and lead and x.size:
+        return np.ones(x.shape[0], x.dtype) @ x  # columns summed by BLAS: twice as fast as add.reduce
+    return np.add.reduce(x, axes, keepdims=not lead).reshape(shape) if axes else x
+
+
+sum_to.derivatives(lambda g, x_shape: broadcast_to(g, shape=x_shape))
+
+
+@primitive(view=True)
+def broadcast_to(x, *, shape):
+    """``x`` repeated along new and 1-sized axes until it has ``shape`` (a read-only view)."""
+    return np.broadcast_to(x, shape)
+
+
+broadcast_to.derivatives(lambda g, x_shape: sum_to(g, shape=x_shape))
+
+
+@primitive(view=True)
+def alias(x):
+    """``x`` itself, as a value of its own in the graph."""
+    return x
+
+
+alias.derivatives(lambda g: g)
+
+
+@primitive
+def cast(x, *, dtype):
+    """``x`` in another floating dtype."""
+    return x.astype(dtype, copy=False)
+
+
+cast.derivatives(lambda g: g)  # the walk brings a cotangent to the dtype of its value
+
+
+# -- one step of the walk ----------------------------------------------------------------------------------------
+
+
+def _as_input(node, i, array):
+    """A kept input as the Tensor it was."""
+    source = node.edges[i]
+    return array if source[0] is None else new_tensor(array, source)
+
+
+def _rewrap(node, kept, positions):
+    """What a rule was promised, as the Tensors they were: inputs with their edges, outputs with this node."""
+    declared, n_inputs = node.primitive, len(node.edges)
+    n_outputs = len(declared.outputs or ())
+    every_input = n_inputs + n_outputs + len(declared.attributes) + 1 if declared.variadic else None
+    for position, value in zip(positions, kept):
+        if 0 <= position < n_inputs:
+            value = _as_input(node, position, value)
+        elif 0 <= position < n_inputs + n_outputs:
+            k = position - n_inputs
+            value = new_tensor(value, (node, node.keys[k] if node.keys else node.serial, node.metas[k]))
+        elif position == every_input:
+            value = tuple([_as_input(node, i, v) for i, v in enumerate(value)])
+        yield value
+
+
+def _filled(given, node):
+    """Zeros in the place of cotangents that nobody sent."""
+    return tuple([np.zeros(*meta) if g is None else g for g, meta in zip(given, node.metas)])
+
+
+def _fused_cotangents(node, given, record):
+    """The cotangents of all inputs of a fused op: by its kernel, or through the twin where it has none."""
+    declared = node.primitive
+    inputs, residuals = node.saved
+    if record:
+        inputs = [_as_input(node, i, a) for i, a in enumerate(inputs)]
+    if declared.kernel is None:
+        return twin_vjp(declared, inputs, given, node.attributes, record)
+    results = declared.kernel(*_filled(given, node), *inputs, *residuals, **node.attributes)
+    return results if isinstance(results, tuple) else (results,)
+
+
+_AS_IS = (-1,)  # the position of something that is neither input nor output
+
+
+def _made(*arguments):
+    """The rule of a cotangent that a fused backward has made already."""
+    return arguments[-1]
+
+
+def twin_of(declared):
+    """The function of Tensors that a fused op equals: its twin, or the vjp of the twin of the op it is the backward of."""
+    fused = declared.twin
+    if callable(fused):
+        return fused
+
+    def vjp_of_twin(*args, **attributes):
+        n = len(fused.outputs)
+        return twin_vjp(fused, args[n : n + len(fused.inputs)], args[:n], attributes, True)
+
+    return vjp_of_twin
+
+
+def twin_vjp(declared, inputs, given, attributes, record):
+    """Cotangents for ``inputs`` through the twin, in a walk of its own. Each input becomes a value of its own there, so that
+    a tensor passed twice counts once for each use."""
+    with enable_grad(), setting("recomputing", True):
+        own = [_own(x) for x in inputs]
+        outs = twin_of(declared)(*own, **attributes)
+        outs = outs if isinstance(outs, (tuple, list)) else (outs,)
+        pairs = [(o, g) for o, g in zip(outs, given) if isinstance(o, Value) and o.source is not None and g is not None]
+        wanted = [k for k, x in enumerate(own) if isinstance(x, Value) and x.source is not None]
+        results = [None] * len(own)
+        if pairs and wanted:
+            sources = [own[k] for k in wanted]
+            got = grad([o for o, _ in pairs], sources, [g for _, g in pairs], create_graph=record, allow_unused=True)
+            for k, g in zip(wanted, got):
+                results[k] = g if record or g is None else g.data
+    return results
+
+
+def _own(x):
+    if isinstance(x, Value):
+        return alias(x) if x.source is not None else x
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+        return new_tensor(x, leaf_source(x))
+    return x
+
+
+# -- the walk ----------------------------------------------------------------------------------------------------
+
+
+def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
+    """Carry cotangents back from ``seeds``, pairs of a source and its cotangent.
+
+    record  the arithmetic of the walk is itself recorded (cotangents are Tensors; else arrays)
+    free    drop what each node saved as soon as it was used
+    wanted  set of keys: walk only where it leads to them
+    since   nodes with a smaller serial end the walk, as leaves do
+    retain  fill the gradients that `retain_grad` asked for
+    Returns {key: cotangent} of ``wanted``, else of the ends; {key: node} of the ends; the keys whose cotangent is the walk's own.
+    """
+    reach = None if wanted is None else _leading_to(wanted, [source[0] for source, _ in seeds], since)
+    pending, results, ends, owned = {}, {}, {}, set()  # all by key
+    heap, nodes = [], {}  # negative serials of the nodes to visit; the nodes by serial
+    anomaly = local.state.anomaly
+    for source, cotangent in seeds:
+        if reach is None or source[0] in reach:
+            pending[source[1]] = cotangent
+            _enqueue(source, heap, nodes, ends, since)
+    while heap:
+        serial = -heappop(heap)
+        node = nodes.pop(serial)
+        given = (pending.pop(serial),) if node.keys is None else tuple([pending.pop(key, None) for key in node.keys])
+        if node.extra is not None:
+            given = _asked_for(node, given, record, retain)
+        if wanted is not None:
+            results.update((key, g) for key, g in zip(node.keys or (serial,), given) if key in wanted and g is not None)
+            if not reach[node]:
+                continue
+        declared, edges, saved = node.primitive, node.edges, node.saved
+        if saved is None:
+            raise _freed_error(node)
+        if last_change[0] > serial:
+            _check_unchanged(node)
+        rules = node.plan.rules
+        if declared.twin is not None:
+            made = enumerate(_fused_cotangents(node, given, record))
+            made = [(i, c) for i, c in made if edges[i][0] is not None and c is not None]
+            rules, saved = [(i, _made, _AS_IS) for i, _ in made], [(c,) for _, c in made]
+        elif declared.outputs is None:
+            given = (_filled(given, node),)
+        adds_into = None if record else declared.adds_into
+        for (i, rule, positions), kept in zip(rules, saved):
+            upstream, key, (shape, dtype) = edges[i]
+            if reach is not None and upstream not in reach:
+                continue
+            previous = pending.get(key)
+            if previous is None:  # as _enqueue, which costs a tenth of the walk here
+                up = upstream.serial
+                if upstream.primitive is None or up < since:
+                    ends[key] = upstream
+                elif up not in nodes:
+                    nodes[up] = upstream
+                    heappush(heap, -up)
+            if adds_into is not None:  # no array of the input's size for each node
+                if previous is None:
+                    previous = np.zeros(shape, dtype)
+                elif key not in owned:
+                    previous = previous.copy()
+                adds_into(previous, given[0], *kept)
+                pending[key] = previous
+                owned.add(key)
+                continue
+            c = rule(*given, *_rewrap(node, kept, positions)) if record else rule(*given, *kept)
+            if c.shape != shape:
+                if not declared.broadcasts:
+                    raise RuntimeError(f"{_where(node)}: rule {i} made a {c.shape} cotangent for a {shape} input")
+                c = sum_to(c, shape=shape)
+            if c.dtype is not dtype and c.dtype != dtype:
+                c = cast(c, dtype=dtype)
+            if anomaly:
+                _check_cotangent(node, i, c)
+            if previous is None:
+                pending[key] = c
+                if upstream.primitive is None and not record and _is_fresh(c, given, kept):
+                    owned.add(key)
+            elif key in owned:
+                previous += c
+            elif record:
+                pending[key] = previous + c
+            else:
+                pending[key] = np.asarray(previous + c)
+                owned.add(key)
+        if free:
+            node.saved = None
+    if wanted is None:
+        return pending, ends, owned
+    results.update((key, pending[key]) for key in wanted if key in pending)
+    return results, ends, owned
+
+
+def _enqueue(source, heap, nodes, ends, since):
+    node, key, _ = source
+    serial = node.serial
+    if node.primitive is None or serial < since:
+        ends[key] = node
+    elif serial not in nodes:
+        nodes[serial] = node
+        heappush(heap, -serial)
+
+
+def _is_fresh(c, given, kept):
+    """Whether a rule made this array just now, so that no one else holds its memory."""
+    if type(c) is not np.ndarray or c.base is not None or not c.flags.c_contiguous:
+        return False
+    return not any(c is g for g in given) and not any(c is k for k in kept)
+
+
+def _leading_to(wanted, starts, since):
+    """{node: whether its rules must run} for the nodes between ``starts`` and the keys ``wanted``."""
+    seen, stack = set(), list(starts)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            if node.serial >= since:
+                stack.extend([edge[0] for edge in node.edges if edge[0] is not None])
+    reach = {}
+    for node in sorted(seen, key=lambda n: n.serial):
+        onward = node.serial >= since and any(edge[0] in reach for edge in node.edges)
+        if onward or not wanted.isdisjoint(node.keys or (node.serial,)):
+            reach[node] = onward
+    return reach
+
+
+# -- hooks and errors --------------------------------------------------------------------------------------------
+
+
+def _as_tensor(g):
+    return g if isinstance(g, Value) else new_tensor(g)
+
+
+def _asked_for(node, given, record, retain):
+    """Run the hooks of ``node`` on its cotangents, keep them where `retain_grad` asked for it."""
+    given, extra, keys = list(given), node.extra, node.keys or (node.serial,)
+    for key, hook in list(extra.hooks.values()):
+        j = keys.index(key)
+        new = None if given[j] is None else hook(_as_tensor(given[j]))
+        if new is not None:
+            array = new.data if isinstance(new, Value) else np.asarray(new)
+            if (array.shape, array.dtype) != node.metas[j]:
+                raise ValueError(f"hook on {_where(node)}: expected a gradient {node.metas[j]}, got {describe(array)}")
+            given[j] = _as_tensor(new) if record else array
+    if retain and node.primitive is not None:
+        for key, before in extra.grads.items():
+            g = given[keys.index(key)]
+            if g is not None:
+                new = g if record else new_tensor(np.array(g))
+                extra.grads[key] = new if before is None else before + new
+    return tuple(given)
+
+
+def _where(node):
+    if node.primitive is None:
+        return f"leaf {node.extra.name or ''}".strip()
+    path, line = node.scope.path, node.extra.line if node.extra is not None else None
+    return node.primitive.name + (f" in {path}" if path else "") + (f" ({line})" if line else "")
+
+
+def _freed_error(node):
+    return RuntimeError(
+        f"backward through {_where(node)}: an earlier backward has freed this graph; give that one retain_graph=True to walk it twice"
+    )
+
+
+def _check_unchanged(node):
+    for p in node.plan.kept:
+        cell = node.changed[p]
+        if cell is not None and cell[0] > node.serial:
+            names = node.primitive.inputs
+            name = "its output" if p == len(node.edges) else names[p] if p < len(names) else f"input {p}"
+            leaf = node.edges[p][0] if p < len(node.edges) else None
+            if leaf is not None and leaf.primitive is None and leaf.extra.name:
+                name += f" ({'.'.join(filter(None, (node.scope.path, leaf.extra.name)))})"
+            raise RuntimeError(
+                f"backward through {_where(node)}: {name} was changed in place after the forward, which used its old value; "
+                "call backward before the update, or run the forward again"
+            )
+
+
+def _check_cotangent(node, i, c):
+    array = c.data if isinstance(c, Value) else c
+    if not np.isfinite(array).all():
+        what = "NaN" if np.isnan(array).any() else "inf"
+        names = node.primitive.inputs
+        name = names[i] if i < len(names) else f"input {i}"
+        raise FloatingPointError(f"backward of {_where(node)}: the first {what} appeared in the gradient of {name}, {describe(array)}")
+
+
+# -- backward and grad -------------------------------------------------------------------------------------------
+
+
+def _seed(op, output, given, record):
+    """The cotangent a walk starts from: ``given``, or 1 for a scalar."""
+    if not isinstance(output, Value):
+        raise TypeError(f"{op}: expected a Tensor, got {type(output).__name__}")
+    if output.data.dtype.kind != "f":
+        raise TypeError(f"{op}: a gradient needs a floating Tensor, this one is {describe(output.data)}")
+    if output.source is None:
+        raise RuntimeError(
+            f"{op}: this Tensor has no graph: nothing it was computed from has requires_grad=True, or it was computed under no_grad"
+        )
+    if given is None:
+        if output.data.size != 1:
+            raise RuntimeError(
+                f"{op}: the output is {output.data.shape}, not a scalar: reduce it (mean, sum) or give the gradient of each element"
+            )
+        given = np.ones(output.data.shape, output.data.dtype)
+    array = given.data if isinstance(given, Value) else np.asarray(given, output.data.dtype)
+    if array.shape != output.data.shape:
+        raise ValueError(f"{op}: the gradient given is {array.shape}, the output {output.data.shape}: they must agree")
+    if array.dtype != output.data.dtype:
+        given, array = cast(given, dtype=output.data.dtype), array.astype(output.data.dtype)
+    if record:
+        return given if isinstance(given, Value) else new_tensor(array)
+    return array
+
+
+def _seeds(op, outputs, given, record):
+    seeds = {}
+    for output, g in zip(outputs, given):
+        g, key = _seed(op, output, g, record), None if output.source is None else output.source[1]
+        seeds[key] = (output.source, seeds[key][1] + g if key in seeds else g)
+    return list(seeds.values())
+
+
+def _as_list(values):
+    return list(values) if isinstance(values, (tuple, list)) else [values]
+
+
+def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
+    """Add the gradient of ``outputs`` (one scalar Tensor, or Tensors with ``gradients``) to ``.grad`` of every leaf.
+
+    retain_graph  keep what the nodes saved, for another walk (default: ``create_graph``)
+    create_graph  record the walk, so that the gradients can be differentiated
+    """
+    outputs = _as_list(outputs)
+    given = [None] * len(outputs) if gradients is None else _as_list(gradients)
+    if len(given) != len(outputs):
+        raise ValueError(f"backward: {len(given)} gradients for {len(outputs)} outputs")
+    with setting("recording", create_graph):
+        seeds = _seeds("backward", outputs, given, create_graph)
+        free = not (create_graph if retain_graph is None else retain_graph)
+        pending, ends, owned = walk(seeds, record=create_graph, free=free, retain=True)
+        arrived = []
+        for key, g in pending.items():
+            leaf = ends[key]
+            new = _asked_for(leaf, (g,), create_graph, False)[0] if leaf.extra.hooks else g
+            arrived.append((leaf, new, key in owned and new is g))
+        for leaf, g, is_own in arrived:  # only now, when nothing can fail any more
+            _accumulate(leaf, g, create_graph, is_own)
+
+
+def _accumulate(leaf, g, record, is_own):
+    grads, key = leaf.extra.grads, leaf.serial
+    before = grads.get(key)
+    if record:
+        grads[key] = g if before is None else before + g
+    elif before is None:
+        grads[key] = new_tensor(g if is_own else np.array(g, order="C"))
+    elif before.source is not None or not before.data.flags.writeable:
+        grads[key] = new_tensor(before.data + g)
+    else:
+        np.add(before.data, g, out=before.data)
+        before.changed[0] = last_change[0] = next_serial()
+
+
+def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=False, retain_graph=None, *, since=0):
+    """Gradients of ``outputs`` with respect to ``inputs``, as a tuple; touches no ``.grad``.
+
+    outputs       a scalar Tensor, or Tensors with one of ``grad_outputs`` each
+    inputs        Tensors that require a gradient, leaves or not
+    create_graph  record the walk, so that the result can be differentiated
+    allow_unused  give None for an input that the outputs do not depend on; else that is an error
+    """
+    outputs, inputs = _as_list(outputs), _as_list(inputs)
+    given = [None] * len(outputs) if grad_outputs is None else _as_list(grad_outputs)
+    if len(given) != len(outputs):
+        raise ValueError(f"grad: {len(given)} grad_outputs for {len(outputs)} outputs")
+    for k, x in enumerate(inputs):
+        if not isinstance(x, Value) or x.source is None:
+            raise RuntimeError(f"grad: input {k} does not require a gradient: make it with requires_grad=True before it is used")
+    with setting("recording", create_graph):
+        seeds = _seeds("grad", outputs, given, create_graph)
+        free = not (create_graph if retain_graph is None else retain_graph)
+        wanted = {x.source[1] for x in inputs}
+        found, _, owned = walk(seeds, record=create_graph, free=free, wanted=wanted, since=since)
+    results = []
+    for k, x in enumerate(inputs):
+        key = x.source[1]
+        g = found.get(key)
+        if g is None and not allow_unused:
+            raise RuntimeError(f"grad: the outputs do not depend on input {k}; allow_unused=True returns None for it")
+        if g is not None and not isinstance(g, Value):
+            g = new_tensor(g if key in owned else np.array(g, order="C"))
+            owned.discard(key)  # an input given twice gets an array of its own
+        results.append(g)
+    return tuple(results)

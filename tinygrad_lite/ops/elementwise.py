@@ -1,0 +1,358 @@
+"""Element-wise arithmetic, functions and comparisons. All broadcast as NumPy's."""
+
+from __future__ import annotations
+
+import builtins
+import math
+
+import numpy as np
+
+from ..dtypes import promote
+from ..graph import add, cast
+from ..primitive import primitive
+from ..record import Value
+
+__all__ = [
+    "abs", "add", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isnan", "le",
+    "log", "log1p", "logical_and", "logical_not", "logical_or", "lt", "maximum", "minimum", "mul", "ne", "neg", "pow",
+    "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "where", "zeros_like",
+]  # fmt: skip
+
+
+# -- arithmetic --------------------------------------------------------------------------------------------------
+
+
+@primitive(broadcasts=True, promotes=True)
+def sub(x, y):
+    """x - y."""
+    return np.subtract(x, y)
+
+
+sub.derivatives(lambda g: g, lambda g: -g)
+
+
+@primitive(broadcasts=True, promotes=True)
+def mul(x, y):
+    """x * y."""
+    return x * y
+
+
+mul.derivatives(lambda g, y: g * y, lambda g, x: g * x)
+
+
+@primitive(broadcasts=True, promotes="float")
+def div(x, y):
+    """x / y; integers become floats."""
+    return x / y
+
+
+div.derivatives(lambda g, y: g / y, lambda g, y, out: -g * out / y)
+
+
+@primitive(promotes=True)
+def neg(x):
+    """-x."""
+    if x.dtype == bool:
+        raise TypeError("a boolean Tensor has no negative: use logical_not")
+    return np.negative(x)
+
+
+neg.derivatives(lambda g: -g)
+
+
+@primitive(promotes=True)
+def abs(x):
+    """|x|; the derivative at 0 is 0."""
+    return np.abs(x)
+
+
+abs.derivatives(lambda g, x: g * sign(x))
+
+
+@primitive(promotes="float")
+def reciprocal(x):
+    """1 / x."""
+    return np.reciprocal(x)
+
+
+reciprocal.derivatives(lambda g, out: -g * out * out)
+
+
+@primitive(broadcasts=True, promotes=True)
+def pow(x, y):
+    """x ** y."""
+    return np.power(x, y)
+
+
+pow.derivatives(
+    lambda g, x, y: g * where(y == 0, 0.0, y * pow(x, where(y == 0, 1.0, y - 1))),
+    lambda g, x, y, out: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
+)
+
+
+@primitive(promotes=True)
+def square(x):
+    """x * x."""
+    return x * x
+
+
+square.derivatives(lambda g, x: g * x * 2.0)
+
+
+@primitive(promotes="float")
+def sqrt(x):
+    """Square root."""
+    return np.sqrt(x)
+
+
+sqrt.derivatives(lambda g, out: g * 0.5 / out)
+
+
+# -- functions ---------------------------------------------------------------------------------------------------
+
+
+@primitive(promotes="float")
+def exp(x):
+    """e ** x."""
+    return np.exp(x)
+
+
+exp.derivatives(lambda g, out: g * out)
+
+
+@primitive(promotes="float")
+def expm1(x):
+    """e ** x - 1, exact near 0."""
+    return np.expm1(x)
+
+
+expm1.derivatives(lambda g, out: g * (out + 1.0))
+
+
+@primitive(promotes="float")
+def log(x):
+    """Natural logarithm."""
+    return np.log(x)
+
+
+log.derivatives(lambda g, x: g / x)
+
+
+@primitive(promotes="float")
+def log1p(x):
+    """log(1 + x), exact near 0."""
+    return np.log1p(x)
+
+
+log1p.derivatives(lambda g, x: g / (x + 1.0))
+
+
+@primitive(promotes="float")
+def sin(x):
+    """Sine of x in radians."""
+    return np.sin(x)
+
+
+sin.derivatives(lambda g, x: g * cos(x))
+
+
+@primitive(promotes="float")
+def cos(x):
+    """Cosine of x in radians."""
+    return np.cos(x)
+
+
+cos.derivatives(lambda g, x: -g * sin(x))
+
+
+@primitive(promotes="float")
+def tan(x):
+    """Tangent of x in radians."""
+    return np.tan(x)
+
+
+tan.derivatives(lambda g, out: g * (1.0 + out * out))
+
+
+@primitive(promotes="float")
+def tanh(x):
+    """Hyperbolic tangent."""
+    return np.tanh(x)
+
+
+tanh.derivatives(lambda g, out: g * (1.0 - out * out))
+
+_LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}  # by bytes of the dtype: e to this is still finite
+
+
+@primitive(promotes="float")
+def sigmoid(x):
+    """The logistic function 1 / (1 + e**-x)."""
+    out = np.negative(x, out=np.empty_like(x))
+    np.minimum(out, _LARGEST_EXPONENT[x.dtype.itemsize], out=out)
+    np.exp(out, out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
+
+
+sigmoid.derivatives(lambda g, out: g * out * (1.0 - out))
+
+
+@primitive(promotes="float")
+def erf(x):
+    """The error function 2/sqrt(pi) times the integral of e**-t**2 from 0 to x."""
+    from scipy.special import erf as scipy_erf
+
+    return scipy_erf(x)
+
+
+erf.derivatives(lambda g, x: g * exp(-x * x) * (2.0 / math.sqrt(math.pi)))
+
+
+# -- choice ------------------------------------------------------------------------------------------------------
+
+
+@primitive(broadcasts=True)
+def where(condition, x, y):
+    """``x`` where ``condition`` holds, else ``y``."""
+    if getattr(condition, "dtype", bool) != bool and not isinstance(condition, (bool, np.bool_)):
+        raise TypeError("condition must be boolean: compare first, for example x > 0")
+    x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
+    if x_dtype is None and y_dtype is None or x_dtype != y_dtype or np.ndim(x) == 0:
+        x, y = promote([x, y])
+    return np.where(condition, x, y)
+
+
+where.derivatives(None, lambda g, condition: where(condition, g, 0.0), lambda g, condition: where(condition, 0.0, g))
+
+
+@primitive(broadcasts=True, promotes=True)
+def maximum(x, y):
+    """The larger of x and y; at a tie each gets half of the gradient."""
+    return np.maximum(x, y)
+
+
+maximum.derivatives(
+    lambda g, x, y: where(x == y, g * 0.5, where(x > y, g, 0.0)), lambda g, x, y: where(x == y, g * 0.5, where(y > x, g, 0.0))
+)
+
+
+@primitive(broadcasts=True, promotes=True)
+def minimum(x, y):
+    """The smaller of x and y; at a tie each gets half of the gradient."""
+    return np.minimum(x, y)
+
+
+minimum.derivatives(
+    lambda g, x, y: where(x == y, g * 0.5, where(x < y, g, 0.0)), lambda g, x, y: where(x == y, g * 0.5, where(y < x, g, 0.0))
+)
+
+
+@primitive(promotes=True)
+def clamp(x, *, min=None, max=None):
+    """``x`` limited to [min, max]; the gradient passes where x lies in it, the bounds included."""
+    if min is None and max is None:
+        raise ValueError("give min, max or both")
+    return np.clip(x, min, max)
+
+
+clamp.derivatives(lambda g, x, min, max: where(_inside(x, min, max), g, 0.0))
+
+
+def _inside(x, min, max):
+    if min is None:
+        return x <= max
+    return x >= min if max is None else (x >= min) & (x <= max)
+
+
+@primitive(promotes=True)
+def sign(x):
+    """-1, 0 or 1; its derivative is 0."""
+    return np.sign(x)
+
+
+sign.derivatives(lambda g: zeros_like(g))
+
+
+@primitive(broadcasts=True, promotes=True)
+def heaviside(x, values):
+    """0 for x < 0, ``values`` for x = 0, 1 for x > 0; its derivative towards x is 0."""
+    return np.heaviside(x, values).astype(x.dtype, copy=False)
+
+
+heaviside.derivatives(lambda g: zeros_like(g), lambda g, x: where(x == 0, g, 0.0))
+
+
+@primitive
+def zeros_like(x, *, dtype=None):
+    """Zeros of the shape and dtype of ``x``."""
+    return np.zeros_like(x, dtype=dtype)
+
+
+# -- comparisons: no derivative -----------------------------------------------------------------------------------
+
+
+@primitive(broadcasts=True, promotes=True)
+def eq(x, y):
+    """x == y."""
+    return np.equal(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def ne(x, y):
+    """x != y."""
+    return np.not_equal(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def lt(x, y):
+    """x < y."""
+    return np.less(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def le(x, y):
+    """x <= y."""
+    return np.less_equal(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def gt(x, y):
+    """x > y."""
+    return np.greater(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def ge(x, y):
+    """x >= y."""
+    return np.greater_equal(x, y)
+
+
+@primitive(broadcasts=True)
+def logical_and(x, y):
+    """Both are true (not zero)."""
+    return np.logical_and(x, y)
+
+
+@primitive(broadcasts=True)
+def logical_or(x, y):
+    """One or both are true (not zero)."""
+    return np.logical_or(x, y)
+
+
+@primitive
+def logical_not(x):
+    """``x`` is false (zero)."""
+    return np.logical_not(x)
+
+
+@primitive
+def isnan(x):
+    """x is not a number."""
+    return np.isnan(x)
+
+
+@primitive
+def isfinite(x):
+    """x is neither infinite nor NaN."""
+    return np.isfinite(x)

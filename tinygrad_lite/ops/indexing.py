@@ -1,0 +1,239 @@
+"""Indexing. Gathering and scatter-adding are each other's adjoint, so either is the derivative of the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..primitive import primitive
+from ..record import Value
+from .shape import canonical_dim, slice_items
+
+__all__ = [
+    "embedding", "gather", "getitem", "index_select", "one_hot", "scatter", "scatter_add", "scatter_zeros", "take_along",
+]  # fmt: skip
+
+
+def _check_integer(index, name="index"):
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {index.dtype}")
+
+
+# -- x[...] ------------------------------------------------------------------------------------------------------
+
+_HOLE = object()  # stands in a template where an index array goes
+
+
+def getitem(x, index):
+    """``x[index]`` as NumPy's: slices, integers, None, Ellipsis, integer and boolean arrays. Steps are positive."""
+    index = index if isinstance(index, tuple) else (index,)
+    template, arrays = [], []
+    for item in index:
+        if isinstance(item, slice):
+            if item.step is not None and item.step < 0:
+                raise ValueError(f"getitem: step {item.step} is negative; flip the Tensor first: x.flip(dim)[...]")
+            template.append(item)
+        elif item is None or item is Ellipsis or (isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_))):
+            template.append(item)
+        else:
+            array = item.data if isinstance(item, Value) else np.asarray(item)
+            if array.size == 0 and not isinstance(item, (Value, np.ndarray)):
+                array = array.astype(np.int64)
+            if array.dtype.kind not in "biu":
+                raise IndexError(f"getitem: {array.dtype} cannot index; give integers, booleans, slices, None or Ellipsis")
+            template.append(_HOLE)
+            arrays.append(item if isinstance(item, Value) else array)
+    if not arrays:
+        return slice_items(x, index=tuple(template))
+    return gather_items(x, *arrays, template=tuple(template))
+
+
+def _filled(template, arrays):
+    arrays = iter(arrays)
+    return tuple(next(arrays) if item is _HOLE else item for item in template)
+
+
+@primitive
+def gather_items(*inputs, template):
+    """``x[index]`` where index arrays take the holes of ``template``."""
+    x, *arrays = inputs
+    return x[_filled(template, arrays)]
+
+
+@primitive
+def scatter_items(*inputs, template, shape):
+    """Zeros of ``shape`` to which ``inputs[0]`` is added at an index: the adjoint of `gather_items`."""
+    x, *arrays = inputs
+    out = np.zeros(shape, x.dtype)
+    np.add.at(out, _filled(template, arrays), x)
+    return out
+
+
+def _add_items(buffer, g, rest, template, shapes):
+    np.add.at(buffer, _filled(template, rest), g)
+
+
+gather_items.derivatives(
+    each=lambda g, i, rest, template, shapes: scatter_items(g, *rest, template=template, shape=shapes[0]), adds_into=_add_items
+)
+scatter_items.derivatives(each=lambda g, i, rest, template: gather_items(g, *rest, template=template))
+
+
+# -- along one dimension -----------------------------------------------------------------------------------------
+
+
+def _grid(index, dim):
+    """Open index arrays that pair ``index`` along ``dim`` with every other position of it."""
+    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)]) if index.ndim else []
+    if grid:
+        grid[dim] = index
+    return tuple(grid)
+
+
+def _check_along(x_shape, index, dim):
+    _check_integer(index)
+    if index.ndim != len(x_shape):
+        raise ValueError(f"index {index.shape} must have as many dimensions as the input {x_shape}")
+    for d, (n, m) in enumerate(zip(index.shape, x_shape)):
+        if d != dim and n > m:
+            raise ValueError(f"index {index.shape} is larger than the input {x_shape} in dimension {d}")
+    if index.size and index.ndim and (index.min() < 0 or index.max() >= x_shape[dim]):
+        raise IndexError(f"index {index.min() if index.min() < 0 else index.max()} is out of range for size {x_shape[dim]} of dim {dim}")
+
+
+@primitive
+def take_along(x, index, *, dim):
+    """out[i, j] = x[index[i, j], j] for dim 0, and so on."""
+    dim = canonical_dim(dim, x.ndim)
+    _check_along(x.shape, index, dim)
+    return x[_grid(index, dim)]
+
+
+@primitive
+def scatter_zeros(src, index, *, shape, dim):
+    """Zeros of ``shape`` with ``src`` added at ``index`` along ``dim``: the adjoint of `take_along`."""
+    dim = canonical_dim(dim, len(shape))
+    _check_along(shape, index, dim)
+    out = np.zeros(shape, src.dtype)
+    np.add.at(out, _grid(index, dim), src)
+    return out
+
+
+take_along.derivatives(lambda g, x_shape, index, dim: scatter_zeros(g, index, shape=x_shape, dim=dim), None)
+scatter_zeros.derivatives(lambda g, index, dim: take_along(g, index, dim=dim), None)
+
+
+def gather(x, dim, index):
+    """out[i, j] = x[index[i, j], j] for dim 0, x[i, index[i, j]] for dim 1, and so on."""
+    return take_along(x, index, dim=dim)
+
+
+def _of_index_shape(src, index):
+    """PyTorch's rule: ``src`` may be larger than ``index``; only that part of it is used. A number fills it."""
+    index = index.data if isinstance(index, Value) else np.asarray(index)
+    if isinstance(src, (int, float, bool, np.generic)):
+        return src
+    if src.shape == index.shape:
+        return src
+    if src.ndim != index.ndim or any(n < m for n, m in zip(src.shape, index.shape)):
+        raise ValueError(f"scatter: src {src.shape} must be at least as large as index {index.shape} in every dimension")
+    return slice_items(src, index=tuple(slice(n) for n in index.shape))
+
+
+def scatter_add(x, dim, index, src):
+    """``x`` with out[index[i, j], j] += src[i, j] for dim 0, and so on; repeated indices add up."""
+    src = _of_index_shape(src, index)
+    if not hasattr(src, "shape"):
+        src = np.full(index.shape, src, x.dtype)
+    return x + scatter_zeros(src, index, shape=x.shape, dim=dim)
+
+
+@primitive
+def scatter_at(x, index, src, *, dim):
+    """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays."""
+    dim = canonical_dim(dim, x.ndim)
+    _check_along(x.shape, index, dim)
+    out = x.copy()
+    out[_grid(index, dim)] = src
+    return out
+
+
+@primitive
+def last_written(index, *, shape, dim):
+    """Which elements of ``index`` are the last to name their place in ``shape``."""
+    order = np.arange(index.size).reshape(index.shape)
+    winner = np.zeros(shape, np.int64)
+    winner[_grid(index, canonical_dim(dim, len(shape)))] = order
+    return winner[_grid(index, canonical_dim(dim, len(shape)))] == order
+
+
+def _kept_of_source(g, x_shape, index, dim):
+    from .elementwise import where
+
+    return where(last_written(index, shape=x_shape, dim=dim), take_along(g, index, dim=dim), 0.0)
+
+
+scatter_at.derivatives(lambda g, index, dim: scatter_at(g, index, 0.0, dim=dim), None, _kept_of_source)
+
+
+def scatter(x, dim, index, src):
+    """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays."""
+    return scatter_at(x, index, _of_index_shape(src, index), dim=dim)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------
+
+
+def _check_rows(index, size, what="index"):
+    _check_integer(index, what)
+    if index.size and (index.min() < 0 or index.max() >= size):
+        bad = index.min() if index.min() < 0 else index.max()
+        raise IndexError(f"{what} {bad} is out of range: it must be 0 to {size - 1}")
+
+
+@primitive
+def take_rows(x, index, *, dim=0):
+    """Slices of ``x`` along ``dim`` in the order of ``index``, whose dimensions take the place of ``dim``."""
+    _check_rows(index, x.shape[dim])
+    return np.take(x, index, axis=dim)
+
+
+@primitive
+def add_rows(src, index, *, shape, dim=0):
+    """Zeros of ``shape`` to which slices of ``src`` are added at ``index`` along ``dim``: the adjoint of `take_rows`."""
+    out = np.zeros(shape, src.dtype)
+    _add_rows(out, src, index, shape, dim)
+    return out
+
+
+def _add_rows(buffer, g, index, x_shape, dim):
+    np.add.at(buffer, (slice(None),) * dim + (index,), g)
+
+
+take_rows.derivatives(lambda g, index, x_shape, dim: add_rows(g, index, shape=x_shape, dim=dim), None, adds_into=_add_rows)
+add_rows.derivatives(lambda g, index, dim: take_rows(g, index, dim=dim), None)
+
+
+def index_select(x, dim, index):
+    """Slices of ``x`` along ``dim`` in the order of the 1-dimensional integer ``index``."""
+    if index.ndim > 1:
+        raise ValueError(f"index_select: index must have one dimension, got {index.shape}; x[index] takes more")
+    return take_rows(x, index, dim=canonical_dim(dim, x.ndim))
+
+
+def embedding(input, weight):
+    """Rows of ``weight`` (words, features) for integers ``input`` of any shape: (*input.shape, features)."""
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (words, features), got {weight.shape}")
+    return take_rows(weight, input)
+
+
+@primitive
+def one_hot(labels, *, num_classes=-1):
+    """int64 (*labels.shape, num_classes) with 1 at each label; -1 takes the largest label plus 1."""
+    _check_integer(labels, "labels")
+    if num_classes == -1:
+        if not labels.size:
+            raise ValueError("num_classes cannot be taken from no labels: give it")
+        num_classes = int(labels.max()) + 1
+    _check_rows(labels, num_classes, "label")
+    return (labels[..., None] == np.arange(num_classes)).astype(np.int64)

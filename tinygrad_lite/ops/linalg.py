@@ -1,0 +1,227 @@
+"""Products. Floats of different precision are refused: a silent conversion of a large matrix costs more than the error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..primitive import primitive
+from .shape import canonical_dim, diagonal, permute, reshape_to, transpose, unsqueeze
+
+__all__ = ["bmm", "dot", "einsum", "linear", "matmul", "mm", "outer"]
+
+
+def _check_same_dtype(x, y, names=("x", "y")):
+    if x.dtype != y.dtype:
+        raise TypeError(f"{names[0]} is {x.dtype} and {names[1]} is {y.dtype}: bring them to one dtype with .to(dtype)")
+
+
+@primitive(broadcasts=True)
+def matmul_nd(x, y):
+    """(..., n, k) @ (..., k, m) -> (..., n, m); leading dimensions broadcast."""
+    _check_same_dtype(x, y)
+    if x.shape[-1] != y.shape[-2]:
+        raise ValueError(f"x has {x.shape[-1]} columns, y has {y.shape[-2]} rows: they must be equal")
+    return np.matmul(x, y)
+
+
+matmul_nd.derivatives(lambda g, y: matmul_nd(g, swap_last(y)), lambda g, x: matmul_nd(swap_last(x), g))
+
+
+@primitive(view=True)
+def swap_last(x):
+    """The last two dimensions exchanged: each matrix transposed."""
+    return x.swapaxes(-1, -2)
+
+
+swap_last.derivatives(lambda g: swap_last(g))
+
+
+def matmul(x, y):
+    """Matrix product: (..., n, k) @ (..., k, m); a vector counts as a row on the left, as a column on the right."""
+    if x.ndim == 0 or y.ndim == 0:
+        raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}; use * for numbers")
+    left, right = x.ndim == 1, y.ndim == 1
+    out = matmul_nd(unsqueeze(x, 0) if left else x, unsqueeze(y, 1) if right else y)
+    if left or right:
+        shape = list(out.shape)
+        if right:
+            shape.pop()
+        if left:
+            shape.pop(-1 if right else -2)
+        out = reshape_to(out, shape=tuple(shape))
+    return out
+
+
+def _needs_dims(name, n, *tensors):
+    for t in tensors:
+        if t.ndim != n:
+            raise ValueError(f"{name}: expected {n}-dimensional Tensors, got {' and '.join(str(u.shape) for u in tensors)}")
+
+
+def mm(x, y):
+    """Product of two matrices."""
+    _needs_dims("mm", 2, x, y)
+    return matmul_nd(x, y)
+
+
+def bmm(x, y):
+    """Products of the matrices of two batches: (b, n, k) @ (b, k, m)."""
+    _needs_dims("bmm", 3, x, y)
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(f"bmm: batches differ: {x.shape} and {y.shape}")
+    return matmul_nd(x, y)
+
+
+def dot(x, y):
+    """Inner product of two vectors."""
+    _needs_dims("dot", 1, x, y)
+    return matmul(x, y)
+
+
+def outer(x, y):
+    """x[i] * y[j] of two vectors."""
+    _needs_dims("outer", 1, x, y)
+    return unsqueeze(x, 1) * unsqueeze(y, 0)
+
+
+# -- linear: a family closed under differentiation -----------------------------------------------------------------
+
+
+@primitive
+def linear(x, weight, bias=None):
+    """x W^T + b: ``x`` (..., in), ``weight`` (out, in), ``bias`` (out) or None -> (..., out)."""
+    _check_same_dtype(x, weight, ("x", "weight"))
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be (out_features, in_features), got {weight.shape}")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(f"x has {x.shape[-1] if x.ndim else 'no'} features, weight {weight.shape} expects {weight.shape[1]}")
+    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
+        raise ValueError(f"bias is {bias.shape} {bias.dtype}, expected {weight.shape[:1]} {x.dtype}")
+    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    out = np.dot(rows, weight.T)
+    if bias is not None:
+        out += bias
+    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], -1)
+
+
+@primitive
+def linear_weight(g, x):
+    """Sum of the outer products of rows: (..., out), (..., in) -> (out, in), the gradient of a `linear`'s weight."""
+    if x.ndim != 2:
+        g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+    return np.dot(g.T, x)
+
+
+@primitive
+def linear_bias(g):
+    """Sum of the rows: (..., out) -> (out), the gradient of a `linear`'s bias."""
+    rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
+    return np.dot(np.ones(len(rows), g.dtype), rows)  # by BLAS: half the time of add.reduce
+
+
+@primitive
+def repeat_rows(x, *, shape):
+    """(out) -> ``shape`` (..., out): the adjoint of `linear_bias`."""
+    return np.broadcast_to(x, shape)
+
+
+linear.derivatives(
+    lambda g, weight: linear_input(g, weight),
+    lambda g, x: linear_weight(g, x),
+    lambda g: linear_bias(g),
+)
+
+
+@primitive
+def linear_input(g, weight):
+    """g W: (..., out), (out, in) -> (..., in), the gradient of a `linear`'s input."""
+    if g.ndim == 2:
+        return np.dot(g, weight)
+    return np.dot(g.reshape(-1, g.shape[-1]), weight).reshape(*g.shape[:-1], -1)
+
+
+linear_input.derivatives(lambda h, weight: linear(h, weight), lambda h, g: linear_weight(g, h))
+linear_weight.derivatives(lambda h, x: linear(x, h), lambda h, g: linear_input(g, h))
+linear_bias.derivatives(lambda h, g_shape: repeat_rows(h, shape=g_shape))
+repeat_rows.derivatives(lambda h: linear_bias(h))
+
+
+# -- einsum ------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def einsum_of(*operands, equation):
+    """Sum of products over the letters that ``equation`` does not put out; no letter stands twice in one operand."""
+    return np.einsum(equation, *operands, optimize=len(operands) > 1)
+
+
+def _einsum_rule(g, i, inputs, equation):
+    terms, out = equation.split("->")
+    terms = terms.split(",")
+    target = terms[i]
+    others = [(t, x) for k, (t, x) in enumerate(zip(terms, inputs)) if k != i]
+    known = set(out).union(*(t for t, _ in others))
+    reduced = "".join(c for c in target if c in known)  # a letter that stands nowhere else was summed: repeat along it
+    result = einsum_of(g, *(x for _, x in others), equation=f"{','.join([out, *(t for t, _ in others)])}->{reduced}")
+    if reduced != target:
+        from ..graph import broadcast_to
+
+        shape = tuple(n if c in known else 1 for c, n in zip(target, inputs[i].shape))
+        result = broadcast_to(reshape_to(result, shape=shape), shape=inputs[i].shape)
+    return result
+
+
+einsum_of.derivatives(each=_einsum_rule)
+
+
+def einsum(equation, *operands):
+    """Einstein's sum convention: ``einsum("bij,bjk->bik", x, y)``. Without ``->`` the letters that stand once are put out in
+    alphabetical order; ``...`` stands for leading dimensions that broadcast; a letter twice in one operand takes its diagonal."""
+    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+        operands = operands[0]
+    equation = equation.replace(" ", "")
+    left, arrow, out = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"einsum: {equation!r} names {len(terms)} operands, {len(operands)} are given")
+    ellipsis = [t.ndim - len(term.replace("...", "")) if "..." in term else 0 for term, t in zip(terms, operands)]
+    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in equation]
+    lead = "".join(free[: max(ellipsis)]) if ellipsis else ""
+    terms = [term.replace("...", lead[len(lead) - n :]) for term, n in zip(terms, ellipsis)]
+    letters = "".join(terms)
+    if not arrow:
+        out = lead + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in lead))
+    out = out.replace("...", lead)
+    for term, t in zip(terms, operands):
+        if len(term) != t.ndim:
+            raise ValueError(f"einsum: {term!r} names {len(term)} dimensions, the operand is {t.shape}")
+    if len(set(out)) != len(out) or set(out) - set(letters):
+        raise ValueError(f"einsum: each letter of the output {out!r} must stand there once and in an operand")
+    plain = [_without_repetition(term, t) for term, t in zip(terms, operands)]
+    sizes = {}
+    for term, t in plain:
+        for c, n in zip(term, t.shape):
+            if sizes.setdefault(c, n) != n and 1 not in (n, sizes[c]):
+                raise ValueError(f"einsum: {c!r} is {sizes[c]} in one operand and {n} in another ({equation!r})")
+            sizes[c] = max(sizes[c], n) if n and sizes[c] else 0
+    plain = [_to_sizes(term, t, sizes) for term, t in plain]
+    return einsum_of(*(t for _, t in plain), equation=f"{','.join(term for term, _ in plain)}->{out}")
+
+
+def _without_repetition(term, t):
+    for c in dict.fromkeys(term):
+        while term.count(c) > 1:
+            first, second = term.index(c), term.rindex(c)
+            t = diagonal(t, 0, first, second)
+            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + c
+    return term, t
+
+
+def _to_sizes(term, t, sizes):
+    """An operand whose size 1 broadcasts against another's size."""
+    shape = tuple(sizes[c] for c in term)
+    if shape != tuple(t.shape):
+        from ..graph import broadcast_to
+
+        t = broadcast_to(t, shape=shape)
+    return term, t

@@ -1,0 +1,174 @@
+"""Losses. ``reduction`` is "mean", "sum" or "none"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import describe
+from ..primitive import primitive
+from .activation import log_softmax, softplus
+from .elementwise import clamp, log
+from .indexing import scatter_zeros, take_along
+from .reduction import mean, sum
+from .shape import reshape_to, unsqueeze
+
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
+
+
+def reduced(loss, reduction):
+    """``loss`` as ``reduction`` asks."""
+    if reduction == "mean":
+        return mean(loss)
+    if reduction == "sum":
+        return sum(loss)
+    if reduction == "none":
+        return loss
+    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def _check_same_shape(name, input, target):
+    if input.shape != target.shape:
+        raise ValueError(f"{name}: input is {input.shape}, target is {target.shape}: they must agree")
+
+
+@primitive(promotes="float")
+def squared_error(x, y, *, reduction="mean"):
+    """(x - y)**2 of equal shapes, reduced."""
+    difference = np.subtract(x, y)
+    if reduction == "none":
+        return difference * difference
+    flat = difference.reshape(-1)
+    total = np.dot(flat, flat)
+    return total if reduction == "sum" else total / x.dtype.type(x.size) if x.size else np.asarray(np.nan, x.dtype)
+
+
+def _squared_error_rule(g, x, y, reduction):
+    return (x - y) * (g * (2.0 / max(_size(x), 1) if reduction == "mean" else 2.0))
+
+
+def _size(x):
+    size = 1
+    for n in x.shape:
+        size *= n
+    return size
+
+
+squared_error.derivatives(_squared_error_rule, lambda g, x, y, reduction: _squared_error_rule(g, y, x, reduction))
+
+
+def mse_loss(input, target, reduction="mean"):
+    """(input - target)**2, of equal shapes."""
+    _check_same_shape("mse_loss", input, target)
+    if reduction not in ("mean", "sum", "none"):
+        reduced(input, reduction)
+    return squared_error(input, target, reduction=reduction)
+
+
+# -- classification ----------------------------------------------------------------------------------------------
+
+
+def _check_labels(logits, target):
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
+    if logits.ndim == 0:
+        raise ValueError(f"input must be (classes), (batch, classes) or (batch, classes, ...), got {describe(logits)}")
+    classes, expected = (logits.shape[0], ()) if logits.ndim == 1 else (logits.shape[1], (logits.shape[0], *logits.shape[2:]))
+    if target.shape != expected:
+        raise ValueError(f"target must be {expected} for input {logits.shape}, got {target.shape}")
+    if target.size and (target.min() < 0 or target.max() >= classes):
+        bad = target.min() if target.min() < 0 else target.max()
+        raise IndexError(f"label {bad} in target is out of range: input has {classes} classes, labels are 0 to {classes - 1}")
+
+
+@primitive
+def picked(x, target):
+    """x[n, target[n]] of (batch, classes, ...), checked: the class axis is taken away."""
+    _check_labels(x, target)
+    if x.ndim == 1:
+        return x[target]
+    return np.take_along_axis(x, target[:, None], 1)[:, 0]
+
+
+def _picked_rule(g, target, x_shape):
+    if len(x_shape) == 1:
+        return scatter_zeros(unsqueeze(g, 0), unsqueeze(target, 0), shape=x_shape, dim=0)
+    return scatter_zeros(unsqueeze(g, 1), unsqueeze(target, 1), shape=x_shape, dim=1)
+
+
+picked.derivatives(_picked_rule, None)
+
+
+def nll_loss(input, target, reduction="mean"):
+    """Minus the log-probability of the right class: ``input`` (batch, classes, ...) of log-probabilities, ``target``
+    (batch, ...) of class numbers."""
+    return reduced(-picked(input, target), reduction)
+
+
+def _cross_entropy_twin(input, target, *, reduction="mean"):
+    return nll_loss(log_softmax(input, dim=min(1, input.ndim - 1)), target, reduction=reduction)
+
+
+@primitive(twin=_cross_entropy_twin, residuals=("probabilities",))
+def cross_entropy(input, target, *, reduction="mean"):
+    """Softmax cross-entropy: logits ``input`` (batch, classes, ...), ``target`` (batch, ...) of class numbers."""
+    if input.dtype.kind != "f":
+        raise TypeError(f"input must be floating, got {input.dtype}")
+    _check_labels(input, target)
+    axis = min(1, input.ndim - 1)
+    shifted = np.subtract(input, np.maximum.reduce(input, axis, keepdims=True)) if input.size else input.copy()
+    right = shifted[target] if axis == 0 else _pick(shifted, target)
+    probabilities = np.exp(shifted, out=shifted)
+    total = np.add.reduce(probabilities, axis, keepdims=True)
+    loss = np.log(total).reshape(right.shape) - right
+    probabilities /= total
+    if reduction == "none":
+        return loss, probabilities
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    total = np.add.reduce(loss, None)
+    return (total / loss.dtype.type(max(loss.size, 1)) if reduction == "mean" and loss.size else total), probabilities
+
+
+def _pick(x, target):
+    if x.ndim == 2:
+        return x[np.arange(len(x)), target]
+    return np.take_along_axis(x, target[:, None], 1)[:, 0]
+
+
+@cross_entropy.backward
+def cross_entropy_backward(g, input, target, probabilities, *, reduction="mean"):
+    """(softmax - one_hot) times the cotangent of the loss."""
+    scale = g / g.dtype.type(max(target.size, 1)) if reduction == "mean" else g
+    if probabilities.ndim == 1:
+        out = probabilities.copy()
+        out[target] -= 1
+    elif probabilities.ndim == 2:
+        out = probabilities.copy()
+        out[np.arange(len(out)), target] -= 1
+    else:
+        out = probabilities - (np.arange(probabilities.shape[1]).reshape(-1, *[1] * (target.ndim - 1)) == target[:, None])
+    out *= scale if reduction != "none" or probabilities.ndim == 1 else scale[:, None]
+    return out, None
+
+
+def binary_cross_entropy_with_logits(input, target, reduction="mean"):
+    """-(t log s(x) + (1 - t) log(1 - s(x))) for the logistic function s, without overflow."""
+    _check_same_shape("binary_cross_entropy_with_logits", input, target)
+    return reduced(softplus(input, threshold=float("inf")) - input * target, reduction)
+
+
+def binary_cross_entropy(input, target, reduction="mean"):
+    """-(t log x + (1 - t) log(1 - x)) for probabilities ``input``; a logarithm is never below -100."""
+    _check_same_shape("binary_cross_entropy", input, target)
+    return reduced(-(target * _bounded_log(input) + (1.0 - target) * _bounded_log(1.0 - input)), reduction)
+
+
+@primitive
+def _check_probabilities(x):
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(f"input holds values in [{x.min():.4g}, {x.max():.4g}]: probabilities must be 0 to 1 (sigmoid first)")
+    return x
+
+
+def _bounded_log(x):
+    return clamp(log(x), min=-100.0)

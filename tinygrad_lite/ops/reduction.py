@@ -1,0 +1,276 @@
+"""Reductions over dimensions. ``dim`` is None (all), a number or several; ``keepdim`` keeps size 1 there."""
+
+from __future__ import annotations
+
+import builtins
+from collections import namedtuple
+
+import numpy as np
+
+from ..dtypes import get_default_dtype
+from ..graph import broadcast_to
+from ..primitive import primitive
+from . import elementwise as ew
+from .indexing import scatter_zeros, take_along
+from .shape import canonical_dim, canonical_dims, flip, reshape_to, slice_items
+
+__all__ = [
+    "amax", "amin", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
+]  # fmt: skip
+
+
+def _kept_shape(shape, dim):
+    """``shape`` with size 1 in the reduced dimensions."""
+    dims = canonical_dims(dim, len(shape))
+    return tuple(1 if d in dims else n for d, n in enumerate(shape))
+
+
+def _count(shape, dim):
+    """How many elements are reduced to one."""
+    count = 1
+    for d in canonical_dims(dim, len(shape)):
+        count *= shape[d]
+    return count
+
+
+def _back(g, shape, dim, keepdim):
+    """A reduced ``g`` repeated over the ``shape`` that was reduced."""
+    if not keepdim and dim is not None:
+        g = reshape_to(g, shape=_kept_shape(shape, dim))
+    return broadcast_to(g, shape=shape)
+
+
+def _kept(value, shape, dim, keepdim):
+    """A reduced value with its reduced dimensions of size 1."""
+    return value if keepdim else reshape_to(value, shape=_kept_shape(shape, dim))
+
+
+def _axes(x, dim):
+    return None if dim is None else canonical_dims(dim, x.ndim)
+
+
+@primitive
+def sum(x, *, dim=None, keepdim=False):
+    """The sum; integers and booleans sum to int64."""
+    return np.add.reduce(x, _axes(x, dim), keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+
+
+sum.derivatives(lambda g, x_shape, dim, keepdim: _back(g, x_shape, dim, keepdim))
+
+
+@primitive
+def mean(x, *, dim=None, keepdim=False):
+    """The arithmetic mean of a floating Tensor."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"the mean of {x.dtype} is not defined: convert with .float() first")
+    count = _count(x.shape, dim)
+    if not count:
+        return np.full(np.add.reduce(x, _axes(x, dim), keepdims=keepdim).shape, np.nan, x.dtype)
+    return np.add.reduce(x, _axes(x, dim), keepdims=keepdim) / count
+
+
+mean.derivatives(lambda g, x_shape, dim, keepdim: _back(g * (1.0 / builtins.max(_count(x_shape, dim), 1)), x_shape, dim, keepdim))
+
+
+def prod(x, dim=None, keepdim=False):
+    """The product (of all elements, or along one ``dim``), by halves: its derivatives are right where elements are 0."""
+    shape = x.shape
+    if x.dtype.kind in "biu":
+        x = x * np.int64(1) if x.dtype.kind != "b" else ew.where(x, np.int64(1), np.int64(0))
+    if dim is None:
+        out = prod(reshape_to(x, shape=(-1,)), 0)
+        return reshape_to(out, shape=(1,) * len(shape)) if keepdim else out
+    dim = canonical_dim(dim, x.ndim)
+    head = (slice(None),) * dim
+    if not shape[dim]:
+        x = sum(x, dim=dim, keepdim=True) + 1
+    while x.shape[dim] > 1:
+        half = x.shape[dim] // 2
+        product = slice_items(x, index=(*head, slice(0, half))) * slice_items(x, index=(*head, slice(half, 2 * half)))
+        if x.shape[dim] % 2:
+            last = slice_items(x, index=(*head, slice(2 * half, None)))
+            first = slice_items(product, index=(*head, slice(0, 1))) * last
+            product = _cat([first, slice_items(product, index=(*head, slice(1, None)))], dim)
+        x = product
+    return x if keepdim else reshape_to(x, shape=(*shape[:dim], *shape[dim + 1 :]))
+
+
+def _cat(parts, dim):
+    from .shape import cat
+
+    return cat(parts, dim)
+
+
+def _require_elements(x, dim, name):
+    if not _count(x.shape, dim):
+        raise ValueError(f"there is no {name} of no elements")
+
+
+@primitive
+def amax(x, *, dim=None, keepdim=False):
+    """The largest value; equal ones share the gradient."""
+    _require_elements(x, dim, "maximum")
+    return np.maximum.reduce(x, _axes(x, dim), keepdims=keepdim)
+
+
+@primitive
+def amin(x, *, dim=None, keepdim=False):
+    """The smallest value; equal ones share the gradient."""
+    _require_elements(x, dim, "minimum")
+    return np.minimum.reduce(x, _axes(x, dim), keepdims=keepdim)
+
+
+def _share(g, x, out, dim, keepdim):
+    ties = x == _kept(out, x.shape, dim, keepdim)
+    return ew.where(ties, _kept(g, x.shape, dim, keepdim) / sum(ties, dim=dim, keepdim=True), 0.0)
+
+
+amax.derivatives(_share)
+amin.derivatives(_share)
+
+
+def _arg(function, x, dim, keepdim):
+    if dim is None:
+        out = function(x.reshape(-1))
+        return np.reshape(out, (1,) * x.ndim) if keepdim else out
+    if x.ndim == 0:
+        canonical_dim(dim, 0)
+        return function(x)
+    return function(x, canonical_dim(dim, x.ndim), keepdims=keepdim)
+
+
+@primitive
+def argmax(x, *, dim=None, keepdim=False):
+    """The index of the first largest value (in the flattened Tensor without ``dim``)."""
+    _require_elements(x, dim, "maximum")
+    return _arg(np.argmax, x, dim, keepdim)
+
+
+@primitive
+def argmin(x, *, dim=None, keepdim=False):
+    """The index of the first smallest value (in the flattened Tensor without ``dim``)."""
+    _require_elements(x, dim, "minimum")
+    return _arg(np.argmin, x, dim, keepdim)
+
+
+def _extreme(function, x, dim, keepdim):
+    dim = canonical_dim(dim, x.ndim)
+    _require_elements(x, dim, "extreme")
+    if x.ndim == 0:
+        return x.copy(), np.zeros((), np.int64)
+    indices = function(x, dim, keepdims=True)
+    values = np.take_along_axis(x, indices, dim)
+    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+def _to_place(g_values, g_indices, x_shape, indices, dim, keepdim):
+    if not x_shape:
+        return g_values
+    indices = _kept(indices, x_shape, dim, keepdim)
+    return scatter_zeros(_kept(g_values, x_shape, dim, keepdim), indices, shape=x_shape, dim=dim)
+
+
+@primitive(outputs=("values", "indices"))
+def max_along(x, *, dim, keepdim=False):
+    """The largest value along ``dim`` and the index of the first one; the gradient goes there."""
+    return _extreme(np.argmax, x, dim, keepdim)
+
+
+@primitive(outputs=("values", "indices"))
+def min_along(x, *, dim, keepdim=False):
+    """The smallest value along ``dim`` and the index of the first one; the gradient goes there."""
+    return _extreme(np.argmin, x, dim, keepdim)
+
+
+max_along.derivatives(_to_place)
+min_along.derivatives(_to_place)
+
+Extreme = namedtuple("Extreme", "values indices")
+
+
+def max(x, dim=None, keepdim=False):
+    """The largest value of all, or (values, indices) along ``dim``; ``max(x, y)`` of two Tensors is `maximum`."""
+    if dim is None:
+        return amax(x)
+    return Extreme(*max_along(x, dim=dim, keepdim=keepdim)) if isinstance(dim, (int, np.integer)) else ew.maximum(x, dim)
+
+
+def min(x, dim=None, keepdim=False):
+    """The smallest value of all, or (values, indices) along ``dim``; ``min(x, y)`` of two Tensors is `minimum`."""
+    if dim is None:
+        return amin(x)
+    return Extreme(*min_along(x, dim=dim, keepdim=keepdim)) if isinstance(dim, (int, np.integer)) else ew.minimum(x, dim)
+
+
+def var(x, dim=None, correction=1, keepdim=False):
+    """The variance, the sum of squared deviations divided by the number of elements less ``correction``."""
+    count = _count(x.shape, dim)
+    deviation = x - mean(x, dim=dim, keepdim=True)
+    total = sum(ew.square(deviation), dim=dim, keepdim=keepdim)
+    return total / float(count - correction) if count > correction else total * float("nan")
+
+
+def std(x, dim=None, correction=1, keepdim=False):
+    """The standard deviation, the root of `var`."""
+    return ew.sqrt(var(x, dim, correction, keepdim))
+
+
+@primitive(promotes="float")
+def logsumexp(x, *, dim=None, keepdim=False):
+    """log(sum(e**x)), without overflow."""
+    axes = _axes(x, dim)
+    if not x.size:
+        with np.errstate(divide="ignore"):
+            return np.log(np.add.reduce(x, axes, keepdims=keepdim))
+    largest = np.maximum.reduce(x, axes, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, x.dtype.type(0))
+    with np.errstate(divide="ignore"):
+        out = np.log(np.add.reduce(np.exp(x - largest), axes, keepdims=True)) + largest
+    return out if keepdim else np.squeeze(out, axes)
+
+
+logsumexp.derivatives(
+    lambda g, x, out, dim, keepdim: _kept(g, x.shape, dim, keepdim) * ew.exp(x - _kept(out, x.shape, dim, keepdim))
+)
+
+
+@primitive
+def cumsum(x, *, dim):
+    """Running sums along ``dim``."""
+    return np.cumsum(x, canonical_dim(dim, x.ndim)).reshape(x.shape)
+
+
+cumsum.derivatives(lambda g, dim: flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if g.ndim else g)
+
+
+@primitive(promotes="float")
+def euclidean_norm(x, *, dim=None, keepdim=False):
+    """The root of the sum of squares; its derivative at 0 is 0."""
+    return np.sqrt(np.add.reduce(x * x, _axes(x, dim), keepdims=keepdim))
+
+
+def _norm_rule(g, x, out, dim, keepdim):
+    out = _kept(out, x.shape, dim, keepdim)
+    return _kept(g, x.shape, dim, keepdim) * x / ew.where(out == 0, 1.0, out)
+
+
+euclidean_norm.derivatives(_norm_rule)
+
+
+def norm(x, p=2, dim=None, keepdim=False):
+    """The p-norm (sum |x|**p)**(1/p) over ``dim``; p = inf and -inf are the largest and smallest magnitude, 0 counts
+    what is not 0, "fro" is p = 2."""
+    if p in (2, "fro", None):
+        return euclidean_norm(x, dim=dim, keepdim=keepdim)
+    if isinstance(p, str):
+        raise ValueError(f"norm: p {p!r} is not known; give a number or 'fro'")
+    size = ew.abs(x)
+    if p == 1:
+        return sum(size, dim=dim, keepdim=keepdim)
+    if p == float("inf"):
+        return amax(size, dim=dim, keepdim=keepdim)
+    if p == -float("inf"):
+        return amin(size, dim=dim, keepdim=keepdim)
+    if p == 0:
+        return sum(ew.where(x == 0, ew.zeros_like(size), ew.zeros_like(size) + 1), dim=dim, keepdim=keepdim)
+    return ew.pow(sum(ew.pow(size, float(p)), dim=dim, keepdim=keepdim), 1.0 / p)

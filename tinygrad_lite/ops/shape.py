@@ -1,0 +1,334 @@
+"""Shape: what moves elements about and computes nothing."""
+
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+
+from ..graph import broadcast_to
+from ..primitive import primitive
+
+__all__ = [
+    "broadcast_to", "cat", "chunk", "diagonal", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll",
+    "slice_items", "split", "squeeze", "stack", "transpose", "tril", "triu", "unbind", "unslice", "unsqueeze", "view",
+]  # fmt: skip
+
+
+def canonical_dim(dim, ndim, extra=0):
+    """``dim`` as a number from 0; ``extra`` more positions are allowed (unsqueeze, stack)."""
+    if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
+        raise TypeError(f"dim must be an integer, got {dim!r}")
+    n = ndim + extra
+    if not -builtins.max(n, 1) <= dim < builtins.max(n, 1):
+        raise IndexError(f"dim {dim} is out of range for {ndim} dimensions: give {-n} to {n - 1}")
+    return int(dim) % builtins.max(n, 1)
+
+
+def canonical_dims(dim, ndim):
+    """``dim`` (None: all; a number; several) as a tuple of numbers from 0, without repetition."""
+    if dim is None:
+        return tuple(range(ndim))
+    dims = tuple(canonical_dim(d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    if len(set(dims)) != len(dims):
+        raise ValueError(f"dim {dim} names a dimension twice")
+    return dims if ndim else ()
+
+
+def as_shape(sizes):
+    """Sizes given one by one or as one sequence, as a tuple."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    return tuple(int(n) for n in sizes)
+
+
+# -- views -------------------------------------------------------------------------------------------------------
+
+
+@primitive(view=True)
+def reshape_to(x, *, shape, copy=None):
+    """The elements of ``x`` in row-major order as ``shape``; one size may be -1. ``copy=False`` refuses to copy."""
+    return np.reshape(x, shape, copy=copy)
+
+
+reshape_to.derivatives(lambda g, x_shape: reshape_to(g, shape=x_shape))
+
+
+def reshape(x, *shape):
+    """The elements of ``x`` in row-major order as ``shape`` (sizes one by one or a tuple; one may be -1)."""
+    return reshape_to(x, shape=as_shape(shape))
+
+
+def view(x, *shape):
+    """As `reshape`, and an error where that would have to copy."""
+    return reshape_to(x, shape=as_shape(shape), copy=False)
+
+
+def flatten(x, start_dim=0, end_dim=-1):
+    """Dimensions ``start_dim`` to ``end_dim`` as one."""
+    if x.ndim == 0:
+        return reshape(x, 1)
+    start, end = canonical_dim(start_dim, x.ndim), canonical_dim(end_dim, x.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    size = int(np.prod(x.shape[start : end + 1]))
+    return reshape_to(x, shape=(*x.shape[:start], size, *x.shape[end + 1 :]))
+
+
+def squeeze(x, dim=None):
+    """Without the dimensions of size 1 (only those in ``dim`` if it is given)."""
+    dims = canonical_dims(dim, x.ndim)
+    return reshape_to(x, shape=tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in dims))
+
+
+def unsqueeze(x, dim):
+    """With a new dimension of size 1 at ``dim``."""
+    dim = canonical_dim(dim, x.ndim, extra=1)
+    return reshape_to(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+@primitive(view=True)
+def permute_to(x, *, dims):
+    """Dimension ``d`` of the result is dimension ``dims[d]`` of ``x``."""
+    if sorted(canonical_dim(d, x.ndim) for d in dims) != list(range(x.ndim)):
+        raise ValueError(f"dims {dims} must name each of the {x.ndim} dimensions once")
+    return x.transpose(dims)
+
+
+permute_to.derivatives(lambda g, dims: permute_to(g, dims=_inverse(dims)))
+
+
+def _inverse(dims):
+    return tuple(sorted(range(len(dims)), key=lambda i: dims[i] % len(dims)))
+
+
+def permute(x, *dims):
+    """Dimension ``d`` of the result is dimension ``dims[d]`` of ``x``."""
+    return permute_to(x, dims=as_shape(dims))
+
+
+def transpose(x, dim0, dim1):
+    """With dimensions ``dim0`` and ``dim1`` exchanged."""
+    dims = list(range(x.ndim))
+    dim0, dim1 = canonical_dim(dim0, x.ndim), canonical_dim(dim1, x.ndim)
+    if dims:
+        dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+    return permute_to(x, dims=tuple(dims))
+
+
+def expand(x, *shape):
+    """As `broadcast_to`; -1 keeps a size."""
+    shape = as_shape(shape)
+    lead = len(shape) - x.ndim
+    if lead < 0 or any(n == -1 for n in shape[:lead]):
+        raise ValueError(f"expand: {shape} cannot hold a Tensor of shape {x.shape}; -1 stands for a size that x has")
+    return broadcast_to(x, shape=tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(shape)))
+
+
+@primitive(view=True)
+def flip(x, *, dims):
+    """Reversed along ``dims``."""
+    return np.flip(x, canonical_dims(dims, x.ndim) if x.ndim else None)
+
+
+flip.derivatives(lambda g, dims: flip(g, dims=dims))
+
+
+@primitive
+def roll(x, *, shifts, dims=None):
+    """Elements moved by ``shifts`` along ``dims``, those that fall off coming in at the other end; without ``dims`` along
+    the flattened Tensor."""
+    return np.roll(x, shifts, dims)
+
+
+roll.derivatives(lambda g, shifts, dims: roll(g, shifts=_negative(shifts), dims=dims))
+
+
+def _negative(shifts):
+    return tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts
+
+
+@primitive(view=True)
+def slice_items(x, *, index):
+    """``x[index]`` for integers, slices, None and Ellipsis: a view."""
+    return x[index]
+
+
+@primitive
+def unslice(x, *, index, shape):
+    """Zeros of ``shape`` with ``x`` at ``index``: the adjoint of `slice_items`."""
+    out = np.zeros(shape, x.dtype)
+    out[index] = x
+    return out
+
+
+def _add_at_slice(buffer, g, shape, index):
+    buffer[index] += g
+
+
+slice_items.derivatives(lambda g, x_shape, index: unslice(g, index=index, shape=x_shape), adds_into=_add_at_slice)
+unslice.derivatives(lambda g, index: slice_items(g, index=index))
+
+
+def narrow(x, dim, start, length):
+    """``length`` elements from ``start`` along ``dim``."""
+    dim = canonical_dim(dim, x.ndim)
+    start = start + x.shape[dim] if start < 0 else start
+    if length < 0 or start < 0 or start + length > x.shape[dim]:
+        raise IndexError(f"narrow: {start} to {start + length} is outside of size {x.shape[dim]} of dim {dim} (x is {x.shape})")
+    return slice_items(x, index=(slice(None),) * dim + (slice(start, start + length),))
+
+
+@primitive(view=True)
+def diagonal_of(x, *, offset, dim1, dim2):
+    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
+    return np.diagonal(x, offset, dim1, dim2)
+
+
+@primitive
+def undiagonal(x, *, offset, dim1, dim2, shape):
+    """Zeros of ``shape`` with ``x`` on a diagonal: the adjoint of `diagonal`."""
+    out = np.zeros(shape, x.dtype)
+    lead = out.transpose(*(d for d in range(len(shape)) if d not in (dim1, dim2)), dim1, dim2)
+    k = np.arange(x.shape[-1])
+    lead[..., k + builtins.max(-offset, 0), k + builtins.max(offset, 0)] = x
+    return out
+
+
+diagonal_of.derivatives(
+    lambda g, x_shape, offset, dim1, dim2: undiagonal(g, offset=offset, dim1=dim1, dim2=dim2, shape=x_shape)
+)
+undiagonal.derivatives(lambda g, offset, dim1, dim2: diagonal_of(g, offset=offset, dim1=dim1, dim2=dim2))
+
+
+def diagonal(x, offset=0, dim1=0, dim2=1):
+    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
+    dim1, dim2 = canonical_dim(dim1, x.ndim), canonical_dim(dim2, x.ndim)
+    if dim1 == dim2:
+        raise ValueError(f"diagonal: dim1 and dim2 are both dimension {dim1}")
+    return diagonal_of(x, offset=offset, dim1=dim1, dim2=dim2)
+
+
+# -- several in, several out -------------------------------------------------------------------------------------
+
+
+@primitive
+def cat_along(*tensors, dim):
+    """Joined along ``dim``."""
+    return np.concatenate(tensors, dim)
+
+
+cat_along.derivatives(
+    each=lambda g, i, shapes, dim: narrow(g, dim, builtins.sum(s[dim] for s in shapes[:i]), shapes[i][dim])
+)
+
+
+def cat(tensors, dim=0):
+    """``tensors`` joined along ``dim``; their other sizes are equal."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("cat: give at least one Tensor")
+    return cat_along(*_of_one_dtype(tensors), dim=canonical_dim(dim, tensors[0].ndim))
+
+
+def _of_one_dtype(tensors):
+    from ..dtypes import result_dtype
+    from ..record import Value
+    from .elementwise import cast
+
+    arrays = [t.data if isinstance(t, Value) else t for t in tensors]
+    dtype = result_dtype(arrays)
+    return [t if a.dtype == dtype else cast(t, dtype=dtype) for t, a in zip(tensors, arrays)]
+
+
+def stack(tensors, dim=0):
+    """``tensors`` of one shape joined along a new dimension ``dim``."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("stack: give at least one Tensor")
+    if any(t.shape != tensors[0].shape for t in tensors):
+        raise ValueError(f"stack: shapes differ: {', '.join(str(t.shape) for t in tensors)}")
+    dim = canonical_dim(dim, tensors[0].ndim, extra=1)
+    return cat([unsqueeze(t, dim) for t in tensors], dim)
+
+
+@primitive(view=True, outputs=None)
+def split_at(x, *, sizes, dim):
+    """Views of ``sizes`` along ``dim``."""
+    ends = np.cumsum(sizes)
+    return [x[(slice(None),) * dim + (slice(end - n, end),)] for n, end in zip(sizes, ends)]
+
+
+split_at.derivatives(lambda gs, dim: cat_along(*gs, dim=dim))
+
+
+def split(x, split_size_or_sections, dim=0):
+    """Pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
+    dim = canonical_dim(dim, x.ndim)
+    n, sizes = x.shape[dim], split_size_or_sections
+    if isinstance(sizes, (int, np.integer)):
+        if sizes <= 0:
+            raise ValueError(f"split: the size of a piece must be positive, got {sizes}")
+        sizes = [builtins.min(sizes, n - at) for at in range(0, n, sizes)] or [0]
+    if builtins.sum(sizes) != n or any(s < 0 for s in sizes):
+        raise ValueError(f"split: sizes {list(sizes)} do not add up to size {n} of dim {dim} (x is {x.shape})")
+    return split_at(x, sizes=tuple(sizes), dim=dim)
+
+
+def chunk(x, chunks, dim=0):
+    """At most ``chunks`` pieces of equal size along ``dim`` (the last may be smaller)."""
+    if chunks <= 0:
+        raise ValueError(f"chunk: the number of pieces must be positive, got {chunks}")
+    n = x.shape[canonical_dim(dim, x.ndim)]
+    return split(x, builtins.max(-(-n // chunks), 1), dim)
+
+
+@primitive(view=True, outputs=None)
+def unbind_along(x, *, dim):
+    """The slices along ``dim``, one node for all of them."""
+    return list(np.moveaxis(x, dim, 0)) if x.shape[dim] else []
+
+
+unbind_along.derivatives(lambda gs, dim: stack(gs, dim))
+
+
+def unbind(x, dim=0):
+    """The slices of ``x`` along ``dim``, as a tuple. One node: a loop over time is linear in time."""
+    if x.ndim == 0:
+        raise ValueError("unbind: a 0-dimensional Tensor has no slices")
+    return unbind_along(x, dim=canonical_dim(dim, x.ndim))
+
+
+def repeat(x, *sizes):
+    """``x`` repeated ``sizes`` times along each dimension (PyTorch's ``repeat``, NumPy's ``tile``)."""
+    sizes = as_shape(sizes)
+    lead = len(sizes) - x.ndim
+    if lead < 0 or any(n < 0 for n in sizes):
+        raise ValueError(f"repeat: give one count, 0 or more, for each of the {x.ndim} dimensions of x, got {sizes}")
+    shape = (1,) * lead + tuple(x.shape)
+    split_shape = [n for size in shape for n in (1, size)]
+    full = [n for times, size in zip(sizes, shape) for n in (times, size)]
+    return reshape_to(
+        broadcast_to(reshape_to(x, shape=tuple(split_shape)), shape=tuple(full)), shape=tuple(a * b for a, b in zip(sizes, shape))
+    )
+
+
+# -- triangles ---------------------------------------------------------------------------------------------------
+
+
+@primitive
+def tril(x, *, diagonal=0):
+    """The lower triangle of the last two dimensions, zeros above ``diagonal``."""
+    return np.tril(x, diagonal)
+
+
+tril.derivatives(lambda g, diagonal: tril(g, diagonal=diagonal))
+
+
+@primitive
+def triu(x, *, diagonal=0):
+    """The upper triangle of the last two dimensions, zeros below ``diagonal``."""
+    return np.triu(x, diagonal)
+
+
+triu.derivatives(lambda g, diagonal: triu(g, diagonal=diagonal))

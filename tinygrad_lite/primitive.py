@@ -1,0 +1,238 @@
+"""How an op is declared, and what a call of it leaves behind.
+
+A primitive is a function on arrays with one derivative rule for each input::
+
+    @primitive(broadcasts=True)
+    def mul(x, y):
+        return x * y
+    mul.derivatives(lambda g, y: g * y,
+                    lambda g, x: g * x)
+
+Called with arrays it returns arrays. Called with a Tensor it returns Tensors and, where a gradient is wanted,
+records a `Node`. What a rule names is what the node keeps: an input ``x``, an output (``out``), an attribute, or
+``x_shape`` alone. A rule is written with operators and named ops, so the same text runs on arrays in an ordinary
+backward and on Tensors when the gradient is itself recorded.
+"""
+
+from __future__ import annotations
+
+import functools
+from operator import itemgetter
+
+from .errors import explained, located
+from .record import Value, binary_call, general_call, last_change, next_serial, unary_call
+from .state import local
+
+registry: dict[str, Primitive] = {}
+
+
+class Plan:
+    """For one pattern of inputs that need a gradient: which rules run and what they keep."""
+
+    __slots__ = ("rules", "save", "kept")
+
+    def __init__(self, rules, getters, kept):
+        self.rules = rules  # (input position, rule, what it names, as positions in the namespace)
+        self.save = _save(getters)  # from a namespace, a tuple of arguments for each rule
+        self.kept = kept  # positions of the `changed` cells of what is kept: those of the inputs, then the outputs' one
+
+
+def _save(getters):
+    if len(getters) == 1:
+        (only,) = getters
+        return lambda values: (only(values),)
+    if len(getters) == 2:
+        first, second = getters
+        return lambda values: (first(values), second(values))
+    return lambda values: [get(values) for get in getters]
+
+
+def _getter(positions):
+    """A function that takes ``positions`` out of a list, as a tuple."""
+    if not positions:
+        return lambda values: ()
+    if len(positions) == 1:
+        (only,) = positions
+        return lambda values: (values[only],)
+    return itemgetter(*positions)
+
+
+def _parameters(function):
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def _simple_getter(positions, n_inputs):
+    """As `_getter`, from the inputs and the one output alone: a shape is read off them."""
+    if all(p <= n_inputs for p in positions):
+        return _getter(positions)
+    return lambda values: tuple([values[p] if p <= n_inputs else values[p - n_inputs - 1].shape for p in positions])
+
+
+class Primitive:
+    """The declaration of an op; the decorator `primitive` makes one, and a function that calls it."""
+
+    def __init__(self, forward, *, broadcasts, promotes, view, outputs, residuals, twin):
+        code = forward.__code__
+        self.name, self.doc, self.forward = forward.__name__, forward.__doc__, forward
+        self.inputs = _parameters(forward)
+        self.variadic = bool(code.co_flags & 0x04)
+        self.attributes = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        self.defaults = forward.__kwdefaults__ or {}
+        self.broadcasts, self.promotes, self.view = broadcasts, promotes, view
+        self.outputs, self.residuals, self.twin = outputs, residuals, twin
+        self.rules = self.kernel = self.adds_into = None
+        self.writes = ()
+        self.differentiable = twin is not None
+        self.simple = (  # the namespace of its rules is inputs and output alone: see record.py
+            len(self.inputs) in (1, 2) and not (self.variadic or self.attributes or residuals or twin or forward.__defaults__)
+            and outputs == ("out",)
+        )  # fmt: skip
+        self.plans = {}
+
+    def derivatives(self, *rules, each=None, adds_into=None):
+        """Give a rule for each input, in order (None: no gradient flows there).
+
+        A rule takes the cotangent of every output (one tuple where their number varies), then what it needs, by name.
+        each       one rule for a variable number of inputs, which also gets the position ``i`` of the input
+        adds_into  ``f(buffer, g, *what the first rule names)`` adds the first rule's result to an array in place:
+                   for rules whose result is mostly zeros
+        """
+        self.rules = (each,) if each is not None else rules
+        self.adds_into = adds_into
+        self.differentiable = True
+
+    def backward(self, kernel):
+        """Declare the backward of a fused op (decorator): ``kernel(*cotangents, *inputs, *residuals, **attributes)`` returns
+        one cotangent for each input, None where there is none. It is a fused op itself, whose twin is the vjp of the twin."""
+        outputs = tuple(f"g_{name}" for name in self.inputs)
+        self.kernel = primitive(kernel, outputs=outputs, twin=self)
+        return self.kernel
+
+    def bind(self, args, attributes):
+        """The inputs among ``args``; attributes given by position, and inputs given by name, are put in their place."""
+        extra = len(args) - len(self.inputs)
+        if extra > len(self.attributes):
+            raise TypeError(f"{located(self.name, local.state)}: {len(args)} arguments given, {self.signature()}")
+        for name, value in zip(self.attributes, args[len(self.inputs) :]):
+            if name in attributes:
+                raise TypeError(f"{located(self.name, local.state)}: {name} is given twice, {self.signature()}")
+            attributes[name] = value
+        args = args[: len(self.inputs)]
+        if extra < 0:
+            optional = self.forward.__defaults__ or ()
+            for k, name in enumerate(self.inputs[len(args) :], len(args)):
+                if name in attributes:
+                    args += (attributes.pop(name),)
+                elif k >= len(self.inputs) - len(optional):
+                    args += (optional[k - len(self.inputs)],)
+                else:
+                    raise TypeError(f"{located(self.name, local.state)}: {name} is missing, {self.signature()}")
+        return args
+
+    def signature(self):
+        return f"the call is {self.name}({', '.join((*self.inputs, *self.attributes))})"
+
+    def namespace(self, arrays, outs, attributes):
+        """All that a rule may name, in the order of `names`."""
+        values = [*arrays, *(outs if self.outputs is not None else ())]
+        values += [attributes[name] if name in attributes else self.defaults[name] for name in self.attributes]
+        shapes = tuple([getattr(a, "shape", ()) for a in arrays])
+        values += (shapes, tuple(arrays), tuple(arrays[1:])) if self.variadic else shapes
+        return values
+
+    def names(self, count):
+        """The names that go with `namespace` for ``count`` inputs."""
+        inputs = [f"input {i}" for i in range(count)] if self.variadic else list(self.inputs)
+        names = [*inputs, *(self.outputs or ()), *self.attributes]
+        return names + (["shapes", "inputs", "rest"] if self.variadic else [f"{name}_shape" for name in inputs])
+
+    def plan(self, mask, count):
+        """The `Plan` for the inputs whose bit is set in ``mask``."""
+        rules, getters, kept = [], [], set()
+        n_cotangents, n_outputs = len(self.outputs or "1"), len(self.outputs or ())
+        place = {name: k for k, name in enumerate(self.names(count))}
+        for i in range(count):
+            rule = self.rules[0 if self.variadic else i] if self.rules and mask >> i & 1 else None
+            if rule is None:
+                continue
+            wanted = _parameters(rule)[n_cotangents:]
+            if wanted[:1] == ("i",):
+                wanted, rule = wanted[1:], _with_position(rule, i, n_cotangents)
+            positions = tuple(place[name] for name in wanted)
+            if "inputs" in wanted or "rest" in wanted:
+                kept |= set(range("inputs" not in wanted, count))
+            kept |= {min(p, count) for p in positions if p < count + n_outputs}
+            rules.append((i, rule, positions))
+            getters.append(_getter(positions) if not self.simple else _simple_getter(positions, count))
+        if self.twin is not None:
+            kept = set(range(count))
+        made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(rules), getters, tuple(sorted(kept)))
+        return made
+
+    def __repr__(self):
+        return f"<primitive {self.name}>"
+
+
+def _with_position(rule, i, n_cotangents):
+    return lambda *args: rule(*args[:n_cotangents], i, *args[n_cotangents:])
+
+
+def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, outputs=("out",), residuals=(), twin=None):
+    """Declare the function below as a primitive op (decorator).
+
+    broadcasts  its inputs broadcast: the engine sums a cotangent back to its input's shape
+    promotes    True brings the inputs to their common dtype, "float" also turns integers into floats
+    view        the output may share memory with the first input
+    outputs     names of the outputs; None where their number varies
+    residuals   names of what forward returns after the outputs, for the backward of a fused op
+    twin        the same function composed of other primitives: makes it a fused op
+    """
+    options = dict(broadcasts=broadcasts, promotes=promotes, view=view, outputs=outputs, residuals=residuals, twin=twin)
+    if forward is None:
+        return lambda function: primitive(function, **options)
+    declared = registry[forward.__name__] = Primitive(forward, **options)
+    build = (unary_call if len(declared.inputs) == 1 else binary_call) if declared.simple else general_call
+    call = build(declared, promotes == "float")
+    call.__name__ = call.__qualname__ = declared.name
+    call.__doc__, call.__module__, call.__wrapped__ = forward.__doc__, forward.__module__, forward
+    call.primitive, call.derivatives, call.backward = declared, declared.derivatives, declared.backward
+    return call
+
+
+# -- in-place updates --------------------------------------------------------------------------------------------
+
+
+def update(*writes):
+    """Declare the function below as an op that writes in place into the inputs at positions ``writes`` (decorator).
+
+    It is never differentiated. It marks the memory as changed, so that a backward which still needs the old value says so.
+    """
+
+    def declare(forward):
+        declared = Primitive(forward, broadcasts=False, promotes=False, view=False, outputs=(), residuals=(), twin=None)
+        declared.writes = writes
+        registry[declared.name] = declared
+
+        @functools.wraps(forward)
+        def call(*args, **attributes):
+            arrays = [a.data if isinstance(a, Value) else a for a in args]
+            try:
+                for k in writes:
+                    if not isinstance(args[k], Value):
+                        raise TypeError(f"{declared.inputs[k]} must be a Tensor to be updated in place")
+                    if not arrays[k].flags.writeable:
+                        raise ValueError(f"{declared.inputs[k]} is read-only and cannot be updated in place")
+                    if args[k].source is not None and args[k].source[0].primitive is not None:
+                        raise ValueError(f"{declared.inputs[k]} was computed by {args[k].source[0].primitive.name}: only leaves change in place")
+                forward(*arrays, **attributes)
+            except (ValueError, TypeError, IndexError) as error:
+                raise explained(error, declared, arrays, local.state) from error
+            serial = last_change[0] = next_serial()
+            for k in writes:
+                args[k].changed[0] = serial
+
+        call.primitive = declared
+        return call
+
+    return declare

@@ -1,0 +1,599 @@
+"""Tensor: an array, its gradient and where it came from. Its methods are the ops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import ops
+from .dtypes import check_dtype, get_default_dtype
+from .graph import backward as run_backward
+from .errors import describe
+from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
+
+
+class Tensor(Value):
+    """An n-dimensional array that remembers how it was computed.
+
+    ``Tensor(array)`` shares the array's memory and keeps its dtype; ``tinygrad_lite.tensor`` copies.
+
+    data           a NumPy array, or what `numpy.asarray` takes (Python floats become the default dtype)
+    requires_grad  record what is computed from it, so that `backward` can fill ``.grad``
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data, requires_grad=False, dtype=None):
+        if isinstance(data, Value):
+            data = data.data
+        array = data if isinstance(data, np.ndarray) else as_array(data)
+        if dtype is not None:
+            array = array.astype(check_dtype(dtype), copy=False)
+        check_dtype(array.dtype)
+        self.data = array.view(np.ndarray) if type(array) is not np.ndarray else array
+        self.source = None
+        self.changed = [0]
+        if requires_grad:
+            self.requires_grad_()
+
+    # -- what it is --
+
+    @property
+    def shape(self):
+        """Sizes, as a tuple."""
+        return self.data.shape
+
+    @property
+    def dtype(self):
+        """The `numpy.dtype` of the elements."""
+        return self.data.dtype
+
+    @property
+    def ndim(self):
+        """The number of dimensions."""
+        return self.data.ndim
+
+    @property
+    def T(self):
+        """Dimensions in reverse order."""
+        return ops.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self):
+        """Each matrix of the last two dimensions transposed."""
+        return ops.transpose(self, -2, -1)
+
+    def dim(self):
+        """The number of dimensions."""
+        return self.data.ndim
+
+    def numel(self):
+        """The number of elements."""
+        return self.data.size
+
+    def size(self, dim=None):
+        """The shape, or one size of it."""
+        return self.data.shape if dim is None else self.data.shape[dim]
+
+    def element_size(self):
+        """Bytes of one element."""
+        return self.data.itemsize
+
+    def __len__(self):
+        if not self.data.ndim:
+            raise TypeError("a 0-dimensional Tensor has no length")
+        return len(self.data)
+
+    def __iter__(self):
+        return iter(ops.unbind(self))
+
+    def __bool__(self):
+        if self.data.size != 1:
+            raise ValueError(f"the truth of a Tensor {self.shape} is not defined: it must have one element")
+        return bool(self.data)
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __index__(self):
+        if self.data.dtype.kind not in "iu" or self.data.ndim:
+            raise TypeError(f"only a 0-dimensional integer Tensor can be an index, this one is {describe(self.data)}")
+        return int(self.data)
+
+    def __contains__(self, value):
+        return bool((self.data == (value.data if isinstance(value, Value) else value)).any())
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if self.data.ndim == 0 and spec else str(self)
+
+    def __repr__(self):
+        text = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=200)
+        dtype = f", dtype={self.data.dtype}" if self.data.dtype not in (get_default_dtype(), np.int64, np.bool_) else ""
+        if self.source is None:
+            return f"tensor({text}{dtype})"
+        maker = self.source[0].primitive
+        return f"tensor({text}{dtype}, {'requires_grad=True' if maker is None else f'made by {maker.name}'})"
+
+    __hash__ = object.__hash__
+
+    # -- values --
+
+    def item(self):
+        """The one element, as a Python number."""
+        if self.data.size != 1:
+            raise ValueError(f"item: the Tensor is {self.shape}; only one with a single element has a value")
+        return self.data.item()
+
+    def tolist(self):
+        """Nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def numpy(self):
+        """The array itself (shared memory); of a Tensor that requires a gradient only after ``detach()``."""
+        if self.source is not None:
+            raise RuntimeError("numpy: this Tensor requires a gradient and the array would lose it: use .detach().numpy()")
+        return self.data
+
+    def detach(self):
+        """The same memory as a constant."""
+        return new_tensor(self.data, None, self.changed)
+
+    def clone(self):
+        """A copy that passes the gradient on."""
+        return ops.mul(self, 1) if self.data.dtype.kind == "f" else new_tensor(self.data.copy())
+
+    def to(self, dtype):
+        """In another dtype; floating dtypes pass the gradient on."""
+        dtype = check_dtype(dtype)
+        if dtype == self.data.dtype:
+            return self
+        if dtype.kind == "f":
+            return ops.cast(self, dtype=dtype)
+        return new_tensor(self.data.astype(dtype))
+
+    def float(self):
+        """As float32."""
+        return self.to(np.float32)
+
+    def double(self):
+        """As float64."""
+        return self.to(np.float64)
+
+    def long(self):
+        """As int64."""
+        return self.to(np.int64)
+
+    def int(self):
+        """As int32."""
+        return self.to(np.int32)
+
+    def bool(self):
+        """As booleans."""
+        return self.to(np.bool_)
+
+    # -- gradients --
+
+    @property
+    def requires_grad(self):
+        """Whether what is computed from it is recorded."""
+        return self.source is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad=True):
+        """Make this leaf one that gets a gradient (or no longer); returns it."""
+        if not requires_grad:
+            if self.source is not None and not self.is_leaf:
+                raise RuntimeError("requires_grad_: only a leaf can stop requiring a gradient; use .detach() for a constant")
+            self.source = None
+        elif self.source is None:
+            if self.data.dtype.kind != "f":
+                raise TypeError(f"requires_grad: only floating Tensors have gradients, this one is {self.data.dtype}")
+            self.source = leaf_source(self.data)
+        return self
+
+    @property
+    def is_leaf(self):
+        """Whether it was made by the user, not computed from something that requires a gradient."""
+        return self.source is None or self.source[0].primitive is None
+
+    @property
+    def grad(self):
+        """The gradient that `backward` left here: a Tensor, or None."""
+        source = self.source
+        if source is None or source[0].extra is None:
+            return None
+        return source[0].extra.grads.get(source[1])
+
+    @grad.setter
+    def grad(self, value):
+        if value is None:
+            if self.source is not None and self.source[0].extra is not None:
+                self.source[0].extra.grads[self.source[1]] = None
+            return
+        if self.source is None:
+            raise RuntimeError("grad: this Tensor does not require a gradient; call requires_grad_() first")
+        if not isinstance(value, Value):
+            raise TypeError(f"grad: expected a Tensor or None, got {type(value).__name__}")
+        if (value.data.shape, value.data.dtype) != (self.data.shape, self.data.dtype):
+            raise ValueError(f"grad: expected {describe(self.data)}, got {describe(value.data)}")
+        extra_of(self.source[0]).grads[self.source[1]] = value
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False):
+        """Add the gradient of this scalar (or of ``sum(gradient * self)``) to ``.grad`` of every leaf it depends on."""
+        run_backward(self, gradient, retain_graph, create_graph)
+
+    def retain_grad(self):
+        """Have ``backward`` keep the gradient of this computed Tensor in ``.grad`` too."""
+        if self.source is None:
+            raise RuntimeError("retain_grad: this Tensor does not require a gradient")
+        extra_of(self.source[0]).grads.setdefault(self.source[1], None)
+
+    def register_hook(self, hook):
+        """Call ``hook(gradient)`` when the gradient of this Tensor is known; what it returns, if not None, takes its place.
+        Returns an object whose ``remove()`` takes the hook away."""
+        if self.source is None:
+            raise RuntimeError("register_hook: this Tensor does not require a gradient")
+        return HookHandle(self.source, hook)
+
+    # -- NumPy --
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        op = UFUNCS.get(ufunc.__name__)
+        if op is None or method != "__call__" or kwargs:
+            raise TypeError(
+                f"numpy.{ufunc.__name__}{'' if method == '__call__' else '.' + method} does not take Tensors"
+                f"{f' with {sorted(kwargs)}' if kwargs else ''}: use an op of tinygrad_lite, or .detach().numpy() for the array"
+            )
+        return op(*inputs)
+
+    # -- arithmetic --
+
+    __add__ = ops.add
+    __sub__ = ops.sub
+    __mul__ = ops.mul
+    __truediv__ = ops.div
+    __pow__ = ops.pow
+    __matmul__ = ops.matmul
+    __neg__ = ops.neg
+    __abs__ = ops.abs
+    __eq__ = ops.eq
+    __ne__ = ops.ne
+    __lt__ = ops.lt
+    __le__ = ops.le
+    __gt__ = ops.gt
+    __ge__ = ops.ge
+    __and__ = ops.logical_and
+    __or__ = ops.logical_or
+    __invert__ = ops.logical_not
+    __getitem__ = ops.getitem
+    __radd__ = ops.add
+    __rmul__ = ops.mul
+    __rand__ = ops.logical_and
+    __ror__ = ops.logical_or
+
+    def __rsub__(self, other):
+        return ops.sub(other, self)
+
+    def __rtruediv__(self, other):
+        return ops.div(other, self)
+
+    def __rpow__(self, other):
+        return ops.pow(other, self)
+
+    def __rmatmul__(self, other):
+        return ops.matmul(other, self)
+
+    def __setitem__(self, index, value):
+        raise TypeError(
+            "Tensors do not change in place, so that no gradient is silently wrong: compute a new one with where, scatter or cat "
+            "(parameters and buffers: tinygrad_lite.assign)"
+        )
+
+    # -- the ops, as methods: documented in ops/ --
+
+    def add(self, other):
+        return ops.add(self, other)
+
+    def sub(self, other):
+        return ops.sub(self, other)
+
+    def mul(self, other):
+        return ops.mul(self, other)
+
+    def div(self, other):
+        return ops.div(self, other)
+
+    def pow(self, exponent):
+        return ops.pow(self, exponent)
+
+    def neg(self):
+        return ops.neg(self)
+
+    def abs(self):
+        return ops.abs(self)
+
+    def exp(self):
+        return ops.exp(self)
+
+    def expm1(self):
+        return ops.expm1(self)
+
+    def log(self):
+        return ops.log(self)
+
+    def log1p(self):
+        return ops.log1p(self)
+
+    def sqrt(self):
+        return ops.sqrt(self)
+
+    def square(self):
+        return ops.square(self)
+
+    def reciprocal(self):
+        return ops.reciprocal(self)
+
+    def sin(self):
+        return ops.sin(self)
+
+    def cos(self):
+        return ops.cos(self)
+
+    def tan(self):
+        return ops.tan(self)
+
+    def tanh(self):
+        return ops.tanh(self)
+
+    def sigmoid(self):
+        return ops.sigmoid(self)
+
+    def erf(self):
+        return ops.erf(self)
+
+    def sign(self):
+        return ops.sign(self)
+
+    def heaviside(self, values):
+        return ops.heaviside(self, values)
+
+    def clamp(self, min=None, max=None):
+        return ops.clamp(self, min=min, max=max)
+
+    def maximum(self, other):
+        return ops.maximum(self, other)
+
+    def minimum(self, other):
+        return ops.minimum(self, other)
+
+    def where(self, condition, other):
+        return ops.where(condition, self, other)
+
+    def eq(self, other):
+        return ops.eq(self, other)
+
+    def ne(self, other):
+        return ops.ne(self, other)
+
+    def lt(self, other):
+        return ops.lt(self, other)
+
+    def le(self, other):
+        return ops.le(self, other)
+
+    def gt(self, other):
+        return ops.gt(self, other)
+
+    def ge(self, other):
+        return ops.ge(self, other)
+
+    def logical_and(self, other):
+        return ops.logical_and(self, other)
+
+    def logical_or(self, other):
+        return ops.logical_or(self, other)
+
+    def logical_not(self):
+        return ops.logical_not(self)
+
+    def isnan(self):
+        return ops.isnan(self)
+
+    def isfinite(self):
+        return ops.isfinite(self)
+
+    def relu(self):
+        return ops.relu(self)
+
+    def softmax(self, dim):
+        return ops.softmax(self, dim)
+
+    def log_softmax(self, dim):
+        return ops.log_softmax(self, dim)
+
+    # reductions
+
+    def sum(self, dim=None, keepdim=False):
+        return ops.sum(self, dim, keepdim)
+
+    def mean(self, dim=None, keepdim=False):
+        return ops.mean(self, dim, keepdim)
+
+    def prod(self, dim=None, keepdim=False):
+        return ops.prod(self, dim, keepdim)
+
+    def amax(self, dim=None, keepdim=False):
+        return ops.amax(self, dim, keepdim)
+
+    def amin(self, dim=None, keepdim=False):
+        return ops.amin(self, dim, keepdim)
+
+    def max(self, dim=None, keepdim=False):
+        return ops.max(self, dim, keepdim)
+
+    def min(self, dim=None, keepdim=False):
+        return ops.min(self, dim, keepdim)
+
+    def argmax(self, dim=None, keepdim=False):
+        return ops.argmax(self, dim, keepdim)
+
+    def argmin(self, dim=None, keepdim=False):
+        return ops.argmin(self, dim, keepdim)
+
+    def var(self, dim=None, correction=1, keepdim=False):
+        return ops.var(self, dim, correction, keepdim)
+
+    def std(self, dim=None, correction=1, keepdim=False):
+        return ops.std(self, dim, correction, keepdim)
+
+    def logsumexp(self, dim=None, keepdim=False):
+        return ops.logsumexp(self, dim, keepdim)
+
+    def cumsum(self, dim):
+        return ops.cumsum(self, dim)
+
+    def norm(self, p=2, dim=None, keepdim=False):
+        return ops.norm(self, p, dim, keepdim)
+
+    # shape
+
+    def reshape(self, *shape):
+        return ops.reshape(self, *shape)
+
+    def view(self, *shape):
+        return ops.view(self, *shape)
+
+    def flatten(self, start_dim=0, end_dim=-1):
+        return ops.flatten(self, start_dim, end_dim)
+
+    def permute(self, *dims):
+        return ops.permute(self, *dims)
+
+    def transpose(self, dim0, dim1):
+        return ops.transpose(self, dim0, dim1)
+
+    def t(self):
+        return ops.transpose(self, 0, 1) if self.ndim > 1 else self
+
+    def squeeze(self, dim=None):
+        return ops.squeeze(self, dim)
+
+    def unsqueeze(self, dim):
+        return ops.unsqueeze(self, dim)
+
+    def expand(self, *shape):
+        return ops.expand(self, *shape)
+
+    def broadcast_to(self, shape):
+        return ops.broadcast_to(self, shape=tuple(shape))
+
+    def repeat(self, *sizes):
+        return ops.repeat(self, *sizes)
+
+    def flip(self, *dims):
+        return ops.flip(self, dims=dims[0] if len(dims) == 1 else dims)
+
+    def roll(self, shifts, dims=None):
+        return ops.roll(self, shifts, dims)
+
+    def split(self, split_size_or_sections, dim=0):
+        return ops.split(self, split_size_or_sections, dim)
+
+    def chunk(self, chunks, dim=0):
+        return ops.chunk(self, chunks, dim)
+
+    def unbind(self, dim=0):
+        return ops.unbind(self, dim)
+
+    def narrow(self, dim, start, length):
+        return ops.narrow(self, dim, start, length)
+
+    def tril(self, diagonal=0):
+        return ops.tril(self, diagonal)
+
+    def triu(self, diagonal=0):
+        return ops.triu(self, diagonal)
+
+    def diagonal(self, offset=0, dim1=0, dim2=1):
+        return ops.diagonal(self, offset, dim1, dim2)
+
+    # indexing
+
+    def index_select(self, dim, index):
+        return ops.index_select(self, dim, index)
+
+    def gather(self, dim, index):
+        return ops.gather(self, dim, index)
+
+    def scatter(self, dim, index, src):
+        return ops.scatter(self, dim, index, src)
+
+    def scatter_add(self, dim, index, src):
+        return ops.scatter_add(self, dim, index, src)
+
+    # products
+
+    def matmul(self, other):
+        return ops.matmul(self, other)
+
+    def mm(self, other):
+        return ops.mm(self, other)
+
+    def bmm(self, other):
+        return ops.bmm(self, other)
+
+    def dot(self, other):
+        return ops.dot(self, other)
+
+    def outer(self, other):
+        return ops.outer(self, other)
+
+
+class HookHandle:
+    """What `Tensor.register_hook` returns."""
+
+    def __init__(self, source, hook):
+        node, key, _ = source
+        self.hooks = extra_of(node).hooks
+        self.hooks[self] = (key, hook)
+
+    def remove(self):
+        """Take the hook away."""
+        self.hooks.pop(self, None)
+
+
+# NumPy's universal functions that record when they are called with a Tensor
+UFUNCS = {
+    "add": ops.add, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.div, "true_divide": ops.div, "power": ops.pow,
+    "float_power": ops.pow, "negative": ops.neg, "absolute": ops.abs, "fabs": ops.abs, "exp": ops.exp, "expm1": ops.expm1,
+    "log": ops.log, "log1p": ops.log1p, "sqrt": ops.sqrt, "square": ops.square, "reciprocal": ops.reciprocal, "sin": ops.sin,
+    "cos": ops.cos, "tan": ops.tan, "tanh": ops.tanh, "sign": ops.sign, "heaviside": ops.heaviside, "maximum": ops.maximum,
+    "minimum": ops.minimum, "equal": ops.eq, "not_equal": ops.ne, "less": ops.lt, "less_equal": ops.le, "greater": ops.gt,
+    "greater_equal": ops.ge, "logical_and": ops.logical_and, "logical_or": ops.logical_or, "logical_not": ops.logical_not,
+    "isnan": ops.isnan, "isfinite": ops.isfinite, "matmul": ops.matmul,
+}  # fmt: skip
+
+
+def as_array(data):
+    """Numbers and nested sequences as an array: floats in the default dtype."""
+    if isinstance(data, (list, tuple)):
+        data = _without_tensors(data)
+    array = np.asarray(data)
+    if array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
+        array = array.astype(get_default_dtype())
+    return array
+
+
+def _without_tensors(items):
+    return [i.item() if isinstance(i, Value) else _without_tensors(i) if isinstance(i, (list, tuple)) else i for i in items]
+
+
+set_tensor_type(Tensor)
