@@ -4,7 +4,17 @@ from . import ops
 from .creation import *
 from .creation import __all__ as _creation
 from .dtypes import (
-    bool_, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, set_default_dtype, uint8,
+    bool_,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
 )  # fmt: skip
 from .gradcheck import GradcheckError, gradcheck
 from .graph import backward, grad
@@ -15,3 +25,18 @@ from .tensor import Tensor
 from .transforms import checkpoint, hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
+
+_SUBMODULES = ("data", "io", "nn", "optim", "training", "viz")
+
+
+def __getattr__(name):
+    """Submodules are imported when they are first used, so that ``import tinygrad_lite`` stays fast."""
+    if name in _SUBMODULES:
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_SUBMODULES])

@@ -6,11 +6,15 @@ import sys
 
 import numpy as np
 
+
 def describe(value):
     """``(8, 3) float32`` for an array, the value itself for a number."""
     if isinstance(value, np.ndarray):
         return f"{value.shape} {value.dtype}"
     return repr(value) if isinstance(value, (int, float, bool, str, type(None))) else type(value).__name__
+
+
+EXPLAINED = (ValueError, TypeError, IndexError, AttributeError, OverflowError)  # what wrong arguments lead to
 
 
 def _inputs(declared, arrays):
@@ -33,16 +37,18 @@ def explained(error, declared, arrays, state):
             np.broadcast_shapes(*shapes)
         except ValueError:
             what = f"shapes {' and '.join(map(str, shapes))} do not broadcast: counted from the right, sizes must be equal or 1"
-    kind = next(k for k in (IndexError, TypeError, ValueError) if isinstance(error, k))
+    if isinstance(error, AttributeError):  # no array
+        what = f"expected Tensors, arrays or numbers; make them with tinygrad_lite.tensor ({what})"
+    kind = next((k for k in (IndexError, ValueError, OverflowError) if isinstance(error, k)), TypeError)
     return kind(f"{located(declared.name, state)}: {what} ({_inputs(declared, arrays)})")
 
 
 def user_line():
     """File and line of the code that called the framework."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+    while frame is not None and f"{frame.f_globals.get('__name__', '')}.".startswith(f"{__package__}."):
         frame = frame.f_back
-    return None if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return "an unknown line" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _range(array):

@@ -6,13 +6,14 @@ freed as it goes. Cotangents are borrowed: the walk adds in place only into buff
 
 from __future__ import annotations
 
+import sys
 from heapq import heappop, heappush
 
 import numpy as np
 
-from .errors import describe
+from .errors import EXPLAINED, describe
 from .primitive import primitive
-from .record import Value, last_change, leaf_source, new_tensor, next_serial
+from .record import Value, last_change, leaf_source, mark_changed, new_tensor
 from .state import enable_grad, local, setting
 
 
@@ -61,7 +62,7 @@ alias.derivatives(lambda g: g)
 @primitive
 def cast(x, *, dtype):
     """``x`` in another floating dtype."""
-    return x.astype(dtype, copy=False)
+    return x.astype(dtype)
 
 
 cast.derivatives(lambda g: g)  # the walk brings a cotangent to the dtype of its value
@@ -72,8 +73,8 @@ cast.derivatives(lambda g: g)  # the walk brings a cotangent to the dtype of its
 
 def _as_input(node, i, array):
     """A kept input as the Tensor it was."""
-    source = node.edges[i]
-    return array if source[0] is None else new_tensor(array, source)
+    source, changed = node.edges[i], node.changed[i]
+    return array if changed is None else new_tensor(array, None if source[0] is None else source, changed)
 
 
 def _rewrap(node, kept, positions):
@@ -86,7 +87,7 @@ def _rewrap(node, kept, positions):
             value = _as_input(node, position, value)
         elif 0 <= position < n_inputs + n_outputs:
             k = position - n_inputs
-            value = new_tensor(value, (node, node.keys[k] if node.keys else node.serial, node.metas[k]))
+            value = new_tensor(value, (node, node.keys[k] if node.keys else node.serial, node.metas[k]), node.changed[-1])
         elif position == every_input:
             value = tuple([_as_input(node, i, v) for i, v in enumerate(value)])
         yield value
@@ -105,7 +106,8 @@ def _fused_cotangents(node, given, record):
         inputs = [_as_input(node, i, a) for i, a in enumerate(inputs)]
     if declared.kernel is None:
         return twin_vjp(declared, inputs, given, node.attributes, record)
-    results = declared.kernel(*_filled(given, node), *inputs, *residuals, **node.attributes)
+    kernel = declared.kernel if record else declared.kernel_on_arrays
+    results = kernel(*_filled(given, node), *inputs, *residuals, **node.attributes)
     return results if isinstance(results, tuple) else (results,)
 
 
@@ -221,11 +223,14 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                 pending[key] = previous
                 owned.add(key)
                 continue
-            c = rule(*given, *_rewrap(node, kept, positions)) if record else rule(*given, *kept)
-            if c.shape != shape:
-                if not declared.broadcasts:
-                    raise RuntimeError(f"{_where(node)}: rule {i} made a {c.shape} cotangent for a {shape} input")
-                c = sum_to(c, shape=shape)
+            try:
+                c = rule(*given, *_rewrap(node, kept, positions)) if record else rule(*given, *kept)
+                if c.shape != shape:
+                    if not declared.broadcasts:
+                        raise ValueError(f"its rule made a {c.shape} cotangent, the input is {shape}")
+                    c = sum_to(c, shape=shape)
+            except (*EXPLAINED, FloatingPointError) as error:
+                raise _rule_error(node, i, error) from error
             if c.dtype is not dtype and c.dtype != dtype:
                 c = cast(c, dtype=dtype)
             if anomaly:
@@ -261,8 +266,8 @@ def _enqueue(source, heap, nodes, ends, since):
 
 def _is_fresh(c, given, kept):
     """Whether a rule made this array just now, so that no one else holds its memory."""
-    if type(c) is not np.ndarray or c.base is not None or not c.flags.c_contiguous:
-        return False
+    if type(c) is not np.ndarray or c.base is not None or not c.flags.carray or sys.getrefcount(c) > 3:
+        return False  # 3: the walk, this function, getrefcount
     return not any(c is g for g in given) and not any(c is k for k in kept)
 
 
@@ -287,7 +292,7 @@ def _leading_to(wanted, starts, since):
 
 
 def _as_tensor(g):
-    return g if isinstance(g, Value) else new_tensor(g)
+    return g if isinstance(g, Value) else new_tensor(np.asarray(g))
 
 
 def _asked_for(node, given, record, retain):
@@ -317,6 +322,17 @@ def _where(node):
     return node.primitive.name + (f" in {path}" if path else "") + (f" ({line})" if line else "")
 
 
+def _input_name(node, i):
+    names = node.primitive.inputs
+    return names[i] if i < len(names) else f"input {i}"
+
+
+def _rule_error(node, i, error):
+    """The same kind of error, with the op whose rule failed."""
+    kind = type(error) if isinstance(error, (ValueError, TypeError, IndexError, FloatingPointError)) else TypeError
+    return kind(f"backward of {_where(node)}, gradient of {_input_name(node, i)}: {error}")
+
+
 def _freed_error(node):
     return RuntimeError(
         f"backward through {_where(node)}: an earlier backward has freed this graph; give that one retain_graph=True to walk it twice"
@@ -327,8 +343,7 @@ def _check_unchanged(node):
     for p in node.plan.kept:
         cell = node.changed[p]
         if cell is not None and cell[0] > node.serial:
-            names = node.primitive.inputs
-            name = "its output" if p == len(node.edges) else names[p] if p < len(names) else f"input {p}"
+            name = "its output" if p == len(node.edges) else _input_name(node, p)
             leaf = node.edges[p][0] if p < len(node.edges) else None
             if leaf is not None and leaf.primitive is None and leaf.extra.name:
                 name += f" ({'.'.join(filter(None, (node.scope.path, leaf.extra.name)))})"
@@ -342,9 +357,9 @@ def _check_cotangent(node, i, c):
     array = c.data if isinstance(c, Value) else c
     if not np.isfinite(array).all():
         what = "NaN" if np.isnan(array).any() else "inf"
-        names = node.primitive.inputs
-        name = names[i] if i < len(names) else f"input {i}"
-        raise FloatingPointError(f"backward of {_where(node)}: the first {what} appeared in the gradient of {name}, {describe(array)}")
+        raise FloatingPointError(
+            f"backward of {_where(node)}: the first {what} appeared in the gradient of {_input_name(node, i)}, {describe(array)}"
+        )
 
 
 # -- backward and grad -------------------------------------------------------------------------------------------
@@ -366,6 +381,7 @@ def _seed(op, output, given, record):
                 f"{op}: the output is {output.data.shape}, not a scalar: reduce it (mean, sum) or give the gradient of each element"
             )
         given = np.ones(output.data.shape, output.data.dtype)
+        return new_tensor(given) if record else given
     array = given.data if isinstance(given, Value) else np.asarray(given, output.data.dtype)
     if array.shape != output.data.shape:
         raise ValueError(f"{op}: the gradient given is {array.shape}, the output {output.data.shape}: they must agree")
@@ -406,7 +422,7 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
         for key, g in pending.items():
             leaf = ends[key]
             new = _asked_for(leaf, (g,), create_graph, False)[0] if leaf.extra.hooks else g
-            arrived.append((leaf, new, key in owned and new is g))
+            arrived.append((leaf, new, key in owned and not leaf.extra.hooks))  # a hook may hold it
         for leaf, g, is_own in arrived:  # only now, when nothing can fail any more
             _accumulate(leaf, g, create_graph, is_own)
 
@@ -415,14 +431,15 @@ def _accumulate(leaf, g, record, is_own):
     grads, key = leaf.extra.grads, leaf.serial
     before = grads.get(key)
     if record:
-        grads[key] = g if before is None else before + g
+        new = g if before is None else before + g
+        grads[key] = new if new.source is not None else new_tensor(np.array(new.data, order="C"))
     elif before is None:
         grads[key] = new_tensor(g if is_own else np.array(g, order="C"))
     elif before.source is not None or not before.data.flags.writeable:
         grads[key] = new_tensor(before.data + g)
     else:
         np.add(before.data, g, out=before.data)
-        before.changed[0] = last_change[0] = next_serial()
+        mark_changed([before])
 
 
 def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=False, retain_graph=None, *, since=0):
@@ -444,7 +461,12 @@ def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=Fa
         seeds = _seeds("grad", outputs, given, create_graph)
         free = not (create_graph if retain_graph is None else retain_graph)
         wanted = {x.source[1] for x in inputs}
-        found, _, owned = walk(seeds, record=create_graph, free=free, wanted=wanted, since=since)
+        since = max(since, min((x.source[0].serial for x in inputs), default=0))  # nothing older leads to them
+        found, ends, owned = walk(seeds, record=create_graph, free=free, wanted=wanted, since=since)
+        for key, g in list(found.items()):
+            if key in ends and ends[key].primitive is None and ends[key].extra.hooks:
+                found[key] = _asked_for(ends[key], (g,), create_graph, False)[0]
+                owned.discard(key)  # a hook may hold it
     results = []
     for k, x in enumerate(inputs):
         key = x.source[1]

@@ -19,8 +19,8 @@ from __future__ import annotations
 import functools
 from operator import itemgetter
 
-from .errors import explained, located
-from .record import Value, binary_call, general_call, last_change, next_serial, unary_call
+from .errors import EXPLAINED, explained, located
+from .record import Value, binary_call, fixed_call, general_call, mark_changed, unary_call
 from .state import local
 
 registry: dict[str, Primitive] = {}
@@ -29,11 +29,12 @@ registry: dict[str, Primitive] = {}
 class Plan:
     """For one pattern of inputs that need a gradient: which rules run and what they keep."""
 
-    __slots__ = ("rules", "save", "kept")
+    __slots__ = ("kept", "plain", "rules", "save")
 
-    def __init__(self, rules, getters, kept):
+    def __init__(self, rules, getters, kept, plain):
         self.rules = rules  # (input position, rule, what it names, as positions in the namespace)
         self.save = _save(getters)  # from a namespace, a tuple of arguments for each rule
+        self.plain = plain  # the rules name inputs and outputs only
         self.kept = kept  # positions of the `changed` cells of what is kept: those of the inputs, then the outputs' one
 
 
@@ -66,7 +67,7 @@ def _simple_getter(positions, n_inputs):
     """As `_getter`, from the inputs and the one output alone: a shape is read off them."""
     if all(p <= n_inputs for p in positions):
         return _getter(positions)
-    return lambda values: tuple([values[p] if p <= n_inputs else values[p - n_inputs - 1].shape for p in positions])
+    return lambda values: tuple([values[p] if p <= n_inputs else getattr(values[p - n_inputs - 1], "shape", ()) for p in positions])
 
 
 class Primitive:
@@ -81,7 +82,7 @@ class Primitive:
         self.defaults = forward.__kwdefaults__ or {}
         self.broadcasts, self.promotes, self.view = broadcasts, promotes, view
         self.outputs, self.residuals, self.twin = outputs, residuals, twin
-        self.rules = self.kernel = self.adds_into = None
+        self.rules = self.kernel = self.kernel_on_arrays = self.adds_into = None
         self.writes = ()
         self.differentiable = twin is not None
         self.simple = (  # the namespace of its rules is inputs and output alone: see record.py
@@ -106,7 +107,7 @@ class Primitive:
         """Declare the backward of a fused op (decorator): ``kernel(*cotangents, *inputs, *residuals, **attributes)`` returns
         one cotangent for each input, None where there is none. It is a fused op itself, whose twin is the vjp of the twin."""
         outputs = tuple(f"g_{name}" for name in self.inputs)
-        self.kernel = primitive(kernel, outputs=outputs, twin=self)
+        self.kernel, self.kernel_on_arrays = primitive(kernel, outputs=outputs, twin=self), kernel
         return self.kernel
 
     def bind(self, args, attributes):
@@ -149,7 +150,7 @@ class Primitive:
 
     def plan(self, mask, count):
         """The `Plan` for the inputs whose bit is set in ``mask``."""
-        rules, getters, kept = [], [], set()
+        rules, getters, kept, plain = [], [], set(), self.outputs is not None
         n_cotangents, n_outputs = len(self.outputs or "1"), len(self.outputs or ())
         place = {name: k for k, name in enumerate(self.names(count))}
         for i in range(count):
@@ -160,6 +161,7 @@ class Primitive:
             if wanted[:1] == ("i",):
                 wanted, rule = wanted[1:], _with_position(rule, i, n_cotangents)
             positions = tuple(place[name] for name in wanted)
+            plain = plain and all(p < count + n_outputs for p in positions)
             if "inputs" in wanted or "rest" in wanted:
                 kept |= set(range("inputs" not in wanted, count))
             kept |= {min(p, count) for p in positions if p < count + n_outputs}
@@ -167,7 +169,7 @@ class Primitive:
             getters.append(_getter(positions) if not self.simple else _simple_getter(positions, count))
         if self.twin is not None:
             kept = set(range(count))
-        made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(rules), getters, tuple(sorted(kept)))
+        made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(rules), getters, tuple(sorted(kept)), plain)
         return made
 
     def __repr__(self):
@@ -192,7 +194,10 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
     if forward is None:
         return lambda function: primitive(function, **options)
     declared = registry[forward.__name__] = Primitive(forward, **options)
-    build = (unary_call if len(declared.inputs) == 1 else binary_call) if declared.simple else general_call
+    if declared.simple:
+        build = unary_call if len(declared.inputs) == 1 else binary_call
+    else:
+        build = fixed_call if outputs == ("out",) and not (declared.variadic or residuals or twin) else general_call
     call = build(declared, promotes == "float")
     call.__name__ = call.__qualname__ = declared.name
     call.__doc__, call.__module__, call.__wrapped__ = forward.__doc__, forward.__module__, forward
@@ -219,20 +224,23 @@ def update(*writes):
             arrays = [a.data if isinstance(a, Value) else a for a in args]
             try:
                 for k in writes:
-                    if not isinstance(args[k], Value):
-                        raise TypeError(f"{declared.inputs[k]} must be a Tensor to be updated in place")
-                    if not arrays[k].flags.writeable:
-                        raise ValueError(f"{declared.inputs[k]} is read-only and cannot be updated in place")
-                    if args[k].source is not None and args[k].source[0].primitive is not None:
-                        raise ValueError(f"{declared.inputs[k]} was computed by {args[k].source[0].primitive.name}: only leaves change in place")
+                    target = args[k]
+                    if not isinstance(target, Value) or not target.data.flags.writeable or (target.source and target.source[0].primitive):
+                        raise _not_writable(declared.inputs[k], target)
                 forward(*arrays, **attributes)
-            except (ValueError, TypeError, IndexError) as error:
+            except EXPLAINED as error:
                 raise explained(error, declared, arrays, local.state) from error
-            serial = last_change[0] = next_serial()
-            for k in writes:
-                args[k].changed[0] = serial
+            mark_changed([args[k] for k in writes])
 
         call.primitive = declared
         return call
 
     return declare
+
+
+def _not_writable(name, target):
+    if not isinstance(target, Value):
+        return TypeError(f"{name} must be a Tensor to be updated in place")
+    if not target.data.flags.writeable:
+        return ValueError(f"{name} is read-only and cannot be updated in place")
+    return ValueError(f"{name} was computed by {target.source[0].primitive.name}: only leaves change in place")

@@ -7,16 +7,18 @@ their own, everything else takes the general one. What they build is the same.
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 
 from .dtypes import promote
-from .errors import explained, stop_at_nan, user_line
+from .errors import EXPLAINED, explained, stop_at_nan, user_line
 from .state import local
 
 ndarray = np.ndarray
 next_serial = itertools.count(1).__next__  # one clock for nodes and for changes in place
 last_change = [0]  # the serial of the newest change in place anywhere: older nodes need not be looked at
+_changing = threading.Lock()
 _NUMBERS = frozenset((int, float, bool, type(None)))
 
 
@@ -28,7 +30,7 @@ class Value:
     changed  one-element list shared by all values over the same memory: the serial of its last change in place
     """
 
-    __slots__ = ("data", "source", "changed", "__weakref__")
+    __slots__ = ("__weakref__", "changed", "data", "source")
 
 
 _Tensor, _new = Value, object.__new__
@@ -49,6 +51,14 @@ def new_tensor(data, source=None, changed=None):
     return value
 
 
+def mark_changed(values):
+    """Note that the memory of ``values`` was changed in place just now."""
+    with _changing:  # so that `last_change` never goes back
+        serial = last_change[0] = next_serial()
+    for value in values:
+        value.changed[0] = serial
+
+
 class Node:
     """One recorded call, or a leaf (``primitive`` is None). It points to older nodes only, and changes only by freeing.
 
@@ -61,7 +71,7 @@ class Node:
     extra    an `Extra`, if the user asked something of this node
     """
 
-    __slots__ = ("serial", "primitive", "plan", "edges", "saved", "changed", "keys", "metas", "attributes", "scope", "extra")
+    __slots__ = ("attributes", "changed", "edges", "extra", "keys", "metas", "plan", "primitive", "saved", "scope", "serial")
 
     def __init__(self, primitive, plan, edges, saved, changed, metas, attributes, scope):
         self.serial = next_serial()
@@ -79,7 +89,7 @@ class Node:
 class Extra:
     """What few nodes have: gradients kept (key -> Tensor or None), hooks, the name of a leaf, the line of a call."""
 
-    __slots__ = ("grads", "hooks", "name", "line")
+    __slots__ = ("grads", "hooks", "line", "name")
 
     def __init__(self):
         self.grads, self.hooks, self.name, self.line = {}, {}, None, None
@@ -124,7 +134,7 @@ def binary_call(declared, to_float):
                 elif type(a) not in _NUMBERS or type(b) is not ndarray or b.dtype.kind != "f":
                     a, b = promote((a, b), to_float)
             out = forward(a, b)
-        except (ValueError, TypeError, IndexError) as error:
+        except EXPLAINED as error:
             raise explained(error, declared, (a, b), state) from error
         if type(out) is not ndarray:
             out = np.asarray(out)
@@ -164,7 +174,7 @@ def unary_call(declared, to_float):
             if promotes and (type(a) is not ndarray or a.dtype.kind != "f"):
                 (a,) = promote((a,), to_float)
             out = forward(a)
-        except (ValueError, TypeError, IndexError) as error:
+        except EXPLAINED as error:
             raise explained(error, declared, (a,), state) from error
         if type(out) is not ndarray:
             out = np.asarray(out)
@@ -190,10 +200,67 @@ def unary_call(declared, to_float):
     return call
 
 
+def fixed_call(declared, to_float):
+    """The call of an op of a fixed number of inputs and one output, with attributes or without."""
+    forward, promotes, plans, view = declared.forward, declared.promotes, declared.plans, declared.view
+    n_inputs = len(declared.inputs)
+
+    def call(*args, **attributes):
+        state = local.state
+        if len(args) != n_inputs:
+            args = declared.bind(args, attributes)
+        arrays, edges, cells, mask, bit, first, constants = [], [], [], 0, 1, None, False
+        for a in args:
+            if isinstance(a, Value):
+                arrays.append(a.data)
+                cells.append(a.changed)
+                edges.append(a.source)
+                if a.source is None:
+                    constants = True
+                else:
+                    mask |= bit
+                if first is None:
+                    first = a
+            else:
+                arrays.append(a)
+                cells.append(None)
+                edges.append(None)
+                constants = True
+            bit += bit
+        try:
+            if promotes and _differ(arrays):
+                arrays = promote(arrays, to_float)
+            out = forward(*arrays, **attributes)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, declared, arrays, state) from error
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        if state.anomaly:
+            stop_at_nan(declared, out, arrays, state)
+        if first is None:
+            return out
+        changed = first.changed if view else [0]
+        if not mask or not state.recording or not declared.differentiable:
+            return new_tensor(out, None, changed)
+        plan = plans.get(mask) or declared.plan(mask, n_inputs)
+        cells.append(changed)
+        if constants:
+            edges = [edge or _edge(a) for edge, a in zip(edges, args)]
+        meta = (out.shape, out.dtype)
+        saved = plan.save((*arrays, out) if plan.plain else declared.namespace(arrays, (out,), attributes))
+        node = Node(declared, plan, edges, saved, cells, (meta,), attributes, state.scope)
+        if state.anomaly:
+            extra_of(node).line = user_line()
+        return new_tensor(out, (node, node.serial, meta), changed)
+
+    return call
+
+
 def general_call(declared, to_float):
-    """The call of any op."""
-    forward, promotes, plans, view, residuals = declared.forward, declared.promotes, declared.plans, declared.view, len(declared.residuals)
-    n_inputs, one_output = None if declared.variadic else len(declared.inputs), declared.outputs is not None and len(declared.outputs) == 1
+    """The call of an op of any number of inputs, of several outputs, or of a fused op."""
+    forward, promotes, plans, view, residuals = declared.forward, declared.promotes, declared.plans, declared.view, declared.residuals
+    n_inputs = None if declared.variadic else len(declared.inputs)
+    one_output = declared.outputs is not None and len(declared.outputs) == 1
 
     def call(*args, **attributes):
         state = local.state
@@ -203,45 +270,52 @@ def general_call(declared, to_float):
         for a in args:
             if isinstance(a, Value):
                 arrays.append(a.data)
-                if a.source is not None:
-                    mask |= bit
-                if first is None:
-                    first = a
+                mask |= bit * (a.source is not None)
+                first = a if first is None else first
             else:
                 arrays.append(a)
             bit += bit
         try:
-            if promotes:
+            if promotes and _differ(arrays):
                 arrays = promote(arrays, to_float)
             out = forward(*arrays, **attributes)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, declared, arrays, state) from error
         outs = [out] if one_output and not residuals else list(out)
-        kept = [outs.pop() for _ in range(residuals)][::-1]
+        kept = [outs.pop() for _ in residuals][::-1]
         outs = [o if o is None or type(o) is ndarray else np.asarray(o) for o in outs]
         if state.anomaly:
             stop_at_nan(declared, outs, arrays, state)
         if first is None:
             return outs[0] if one_output else tuple(outs)
         changed = first.changed if view else [0]
-        metas = [None if o is None else (o.shape, o.dtype) for o in outs]
-        node = None
+        sources = [None] * len(outs)
         if mask and state.recording and declared.differentiable:
-            key = (mask, len(args)) if declared.variadic else mask
-            plan = plans.get(key) or declared.plan(mask, len(args))
+            plan = plans.get((mask, len(args)) if declared.variadic else mask) or declared.plan(mask, len(args))
             saved = (arrays, kept) if declared.twin is not None else plan.save(declared.namespace(arrays, outs, attributes))
             cells = [a.changed if isinstance(a, Value) else None for a in args] + [changed]
+            metas = [None if o is None else (o.shape, o.dtype) for o in outs]
             node = Node(declared, plan, [_edge(a) for a in args], saved, cells, metas, attributes, state.scope)
             if state.anomaly:
                 extra_of(node).line = user_line()
-        if one_output:
-            return new_tensor(outs[0], None if node is None else (node, node.serial, metas[0]), changed)
-        keys = (None,) * len(outs)
-        if node is not None:
-            node.keys = keys = (node.serial, *(next_serial() for _ in outs[1:]))
-        return tuple([
-            None if o is None else new_tensor(o, (node, key, meta) if node is not None and meta[1].kind == "f" else None, changed)
-            for o, key, meta in zip(outs, keys, metas)
-        ])  # fmt: skip
+            keys = (node.serial, *[next_serial() for _ in outs[1:]])
+            if not one_output:
+                node.keys = keys
+            sources = [(node, key, meta) if meta and meta[1].kind == "f" else None for key, meta in zip(keys, metas)]
+        tensors = [None if o is None else new_tensor(o, source, changed) for o, source in zip(outs, sources)]
+        return tensors[0] if one_output else tuple(tensors)
 
     return call
+
+
+def _differ(arrays):
+    """Whether there is something to promote: anything but floats of one dtype and Python numbers beside them."""
+    dtype = None
+    for a in arrays:
+        if type(a) is ndarray:
+            if a.dtype.kind != "f" or (dtype is not None and a.dtype is not dtype):
+                return True
+            dtype = a.dtype
+        elif type(a) not in _NUMBERS:
+            return True
+    return dtype is None

@@ -9,7 +9,7 @@ import threading
 class Scope:
     """Where an op was called: the path of modules (and time steps) around it. One object for each path."""
 
-    __slots__ = ("parent", "name", "kind", "_children")
+    __slots__ = ("_children", "kind", "name", "parent")
 
     def __init__(self, parent=None, name="", kind=""):
         self.parent, self.name, self.kind, self._children = parent, name, kind, {}
@@ -42,7 +42,7 @@ class State:
     recomputing  a second run for `checkpoint` or a twin: statistics are not assigned again
     """
 
-    __slots__ = ("recording", "scope", "anomaly", "recomputing")
+    __slots__ = ("anomaly", "recomputing", "recording", "scope")
 
     def __init__(self):
         self.recording, self.scope, self.anomaly, self.recomputing = True, Scope(), False, False
@@ -104,12 +104,13 @@ class scope:
     """Context manager: calls inside carry ``name`` in their module path (``kind`` is the class of a module)."""
 
     def __init__(self, name, kind=""):
-        self.name, self.kind = name, kind
+        self.name, self.kind, self.outer = name, kind, []
 
     def __enter__(self):
-        self.outer = local.state.scope
-        local.state.scope = self.outer.child(self.name, self.kind)
+        outer = local.state.scope
+        self.outer.append(outer)
+        local.state.scope = outer.child(self.name, self.kind)
         return local.state.scope
 
     def __exit__(self, *exc):
-        local.state.scope = self.outer
+        local.state.scope = self.outer.pop()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from . import ops
 from .dtypes import check_dtype, get_default_dtype
-from .graph import backward as run_backward
 from .errors import describe
+from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 
 
@@ -24,14 +26,16 @@ class Tensor(Value):
 
     def __init__(self, data, requires_grad=False, dtype=None):
         if isinstance(data, Value):
-            data = data.data
+            data, changed = data.data, data.changed
+        else:
+            changed = [0]
         array = data if isinstance(data, np.ndarray) else as_array(data)
         if dtype is not None:
             array = array.astype(check_dtype(dtype), copy=False)
         check_dtype(array.dtype)
         self.data = array.view(np.ndarray) if type(array) is not np.ndarray else array
         self.source = None
-        self.changed = [0]
+        self.changed = changed if self.data is data else [0]  # who shares memory shares its history
         if requires_grad:
             self.requires_grad_()
 
@@ -245,6 +249,12 @@ class Tensor(Value):
     def __array__(self, dtype=None, copy=None):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __dlpack__(self, **options):
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         op = UFUNCS.get(ufunc.__name__)
         if op is None or method != "__call__" or kwargs:
@@ -253,6 +263,26 @@ class Tensor(Value):
                 f"{f' with {sorted(kwargs)}' if kwargs else ''}: use an op of tinygrad_lite, or .detach().numpy() for the array"
             )
         return op(*inputs)
+
+    # -- copies: a leaf of its own, never a second one with the same place in the graph --
+
+    def _check_leaf(self, what):
+        if not self.is_leaf:
+            raise RuntimeError(f"{what}: this Tensor was computed by {self.source[0].primitive.name}; only leaves can be: detach() it first")
+
+    def __copy__(self):
+        return _filled(type(self), self.data, self.source, self.changed)
+
+    def __deepcopy__(self, memo):
+        self._check_leaf("deepcopy")
+        out = _filled(type(self), copy.deepcopy(self.data, memo), None, copy.deepcopy(self.changed, memo))
+        return _as_leaf(out, self.source[0].extra.name, copy.deepcopy(self.grad, memo)) if self.requires_grad else out
+
+    def __reduce__(self):
+        self._check_leaf("pickle")
+        if not self.requires_grad:
+            return _filled, (type(self), self.data)
+        return _as_leaf, (_filled(type(self), self.data), self.source[0].extra.name, self.grad)
 
     # -- arithmetic --
 
@@ -557,17 +587,30 @@ class Tensor(Value):
         return ops.outer(self, other)
 
 
+def _filled(cls, data, source=None, changed=None):
+    """A Tensor of class ``cls`` without any check."""
+    out = object.__new__(cls)
+    out.data, out.source, out.changed = data, source, [0] if changed is None else changed
+    return out
+
+
+def _as_leaf(tensor, name, grad):
+    tensor.requires_grad_()
+    tensor.source[0].extra.name, tensor.grad = name, grad
+    return tensor
+
+
 class HookHandle:
     """What `Tensor.register_hook` returns."""
 
     def __init__(self, source, hook):
         node, key, _ = source
-        self.hooks = extra_of(node).hooks
-        self.hooks[self] = (key, hook)
+        self.hooks, self.place = extra_of(node).hooks, object()
+        self.hooks[self.place] = (key, hook)
 
     def remove(self):
         """Take the hook away."""
-        self.hooks.pop(self, None)
+        self.hooks.pop(self.place, None)
 
 
 # NumPy's universal functions that record when they are called with a Tensor

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .graph import _as_list, grad
-from .ops import stack, sum
+from .ops import stack
 from .ops.random import get_rng_state, set_rng_state
 from .primitive import primitive
-from .record import Node, Value, leaf_source, new_tensor, next_serial
-from .state import enable_grad, local, no_grad, setting
+from .record import Value, leaf_source, new_tensor, next_serial
+from .state import enable_grad, local, setting
 
 __all__ = ["checkpoint", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -38,6 +38,20 @@ def _or_zeros(grads, inputs):
     return [new_tensor(np.zeros_like(x.data)) if g is None else g for g, x in zip(grads, inputs)]
 
 
+def _one(name, out):
+    if not isinstance(out, Value):
+        raise TypeError(f"{name}: the function must return one Tensor, got {type(out).__name__}")
+    return out
+
+
+def _vectors(name, v, inputs):
+    """``v`` as a list that goes with the inputs."""
+    vs = _as_list(v)
+    if len(vs) != len(inputs) or any(a.shape != b.shape for a, b in zip(vs, inputs)):
+        raise ValueError(f"{name}: v must have the shapes of the inputs {[x.shape for x in inputs]}, got {[a.shape for a in vs]}")
+    return vs
+
+
 def _scalar(name, out):
     if not isinstance(out, Value) or out.data.size != 1:
         raise ValueError(f"{name}: the function must return one scalar Tensor, got {getattr(out, 'shape', type(out).__name__)}")
@@ -47,7 +61,7 @@ def _scalar(name, out):
 def vjp(func, inputs, v=None):
     """(func(*inputs), v^T J): ``v`` has the shape of the output, and may be left out for a scalar."""
     fresh, single = _fresh("vjp", inputs)
-    out = _run(func, fresh)
+    out = _one("vjp", _run(func, fresh))
     if out.source is None:
         return out, _unpacked(_or_zeros([None] * len(fresh), fresh), single)
     grads = grad(out, fresh, v, allow_unused=True)
@@ -57,10 +71,8 @@ def vjp(func, inputs, v=None):
 def jvp(func, inputs, v):
     """(func(*inputs), J v): ``v`` has the shapes of the inputs. By differentiating the vjp, which is linear in its vector."""
     fresh, _ = _fresh("jvp", inputs)
-    vs = _as_list(v)
-    if len(vs) != len(fresh) or any(a.shape != b.shape for a, b in zip(vs, fresh)):
-        raise ValueError(f"jvp: v must have the shapes of the inputs {[x.shape for x in fresh]}, got {[a.shape for a in vs]}")
-    out = _run(func, fresh)
+    vs = _vectors("jvp", v, fresh)
+    out = _one("jvp", _run(func, fresh))
     zeros = new_tensor(np.zeros_like(out.data))
     if out.source is None:
         return out, zeros
@@ -74,8 +86,10 @@ def jvp(func, inputs, v):
     return out.detach(), zeros if product is None else product
 
 
-def _first_gradient(name, func, inputs):
+def _first_gradient(name, func, inputs, create_graph=False):
     fresh, single = _fresh(name, inputs)
+    if create_graph:
+        fresh = _as_list(inputs)
     out = _scalar(name, _run(func, fresh))
     grads = [None] * len(fresh)
     if out.source is not None:
@@ -86,7 +100,7 @@ def _first_gradient(name, func, inputs):
 def hvp(func, inputs, v):
     """(func(*inputs), H v) of a function with one scalar output; ``v`` has the shapes of the inputs."""
     out, grads, fresh, single = _first_gradient("hvp", func, inputs)
-    pairs = [(g, a) for g, a in zip(grads, _as_list(v)) if g is not None and g.source is not None]
+    pairs = [(g, a) for g, a in zip(grads, _vectors("hvp", v, fresh)) if g is not None and g.source is not None]
     products = [None] * len(fresh)
     if pairs:
         products = grad([g for g, _ in pairs], fresh, [a for _, a in pairs], allow_unused=True)
@@ -112,16 +126,18 @@ def _rows(out, fresh, create_graph):
 
 
 def jacobian(func, inputs, create_graph=False):
-    """The Jacobian of ``func``, (*output.shape, *input.shape), one for each input if there are several."""
+    """The Jacobian of ``func``, (*output.shape, *input.shape), one for each input if there are several.
+
+    With ``create_graph`` the inputs require a gradient, and the result can be differentiated towards them."""
     fresh, single = _fresh("jacobian", inputs)
     if create_graph:
         fresh = _as_list(inputs)
-    return _unpacked(_rows(_run(func, fresh), fresh, create_graph), single)
+    return _unpacked(_rows(_one("jacobian", _run(func, fresh)), fresh, create_graph), single)
 
 
 def hessian(func, inputs, create_graph=False):
     """The Hessian of a function with one scalar output, (*input.shape, *input.shape); of several inputs a tuple of rows."""
-    _, grads, fresh, single = _first_gradient("hessian", func, inputs)
+    _, grads, fresh, single = _first_gradient("hessian", func, inputs, create_graph)
     rows = [tuple(_rows(g, fresh, create_graph)) for g in _or_zeros(grads, fresh)]
     return rows[0][0] if single else tuple(rows)
 
@@ -158,30 +174,39 @@ class _Run:
 
 
 def _boundary(outs, start):
-    """The sources from before the call that its graph depends on."""
-    found, seen, stack = {}, set(), [o.source for o in outs if isinstance(o, Value) and o.source is not None]
+    """What the graph of the call depends on from before it: the sources with the `changed` cells of their memory, and the
+    cells of constants."""
+    found, cells, seen = {}, {}, set()
+    stack = [(o.source, o.changed) for o in outs if isinstance(o, Value) and o.source is not None]
     while stack:
-        source = stack.pop()
-        if source[0].serial < start:
-            found[source[1]] = source
+        source, cell = stack.pop()
+        if source[0] is None:
+            cells[id(cell)] = cell
+        elif source[0].serial < start:
+            found[source[1]] = source, cell
         elif source[0] not in seen:
             seen.add(source[0])
-            stack.extend([edge for edge in source[0].edges if edge[0] is not None])
-    return list(found.values())
+            stack.extend([(edge, cell) for edge, cell in zip(source[0].edges, source[0].changed) if cell is not None])
+    return list(found.values()), cells
 
 
 @primitive(outputs=None, residuals=("run",), twin=True)
-def checkpointed(*inputs, outs, box):
-    """``outs``, computed by the run in ``box``; it is taken out, so that only what is freed after backward holds it."""
-    return [*outs, box.pop()]
+def checkpointed(*inputs, box):
+    """The outputs of a run and the run, taken out of ``box``, so that only what is freed after backward holds them."""
+    return box.pop()
 
 
-def _checkpointed_backward(*arguments, outs, box):
+def _run_again(*arguments, box):
     run = arguments[-1]
     return run.cotangents(arguments[: run.n_outs])
 
 
-checkpointed.primitive.kernel = _checkpointed_backward
+checkpointed.primitive.kernel = checkpointed.primitive.kernel_on_arrays = _run_again
+
+
+def _nothing(shape, dtype):
+    """An array of no memory, in the place of one that the recomputation takes from its source."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def checkpoint(function, *args):
@@ -195,13 +220,18 @@ def checkpoint(function, *args):
     run = _Run(function, args)
     result, start = run.record()
     outs = _as_list(result)
-    run.sources = _boundary(outs, start)
+    found, cells = _boundary(outs, start)
+    run.sources = [source for source, _ in found]
     if not run.sources:
         return result
     tensors = [o for o in outs if isinstance(o, Value)]
     if len(tensors) != len(outs):
         raise TypeError("checkpoint: the function must return Tensors")
     run.n_outs = len(outs)
-    inputs = [new_tensor(np.broadcast_to(np.zeros((), meta[1]), meta[0]), (node, key, meta)) for node, key, meta in run.sources]
-    values = checkpointed(*inputs, outs=[o.data for o in outs], box=[run])
+    cells.update((id(a.changed), a.changed) for a in args if isinstance(a, Value))
+    inputs = [new_tensor(_nothing(*source[2]), source, cell) for source, cell in found]
+    inputs += [new_tensor(_nothing((), np.bool_), None, cell) for cell in cells.values()]  # so that a change of them is seen
+    values = checkpointed(*inputs, box=[[*[o.data for o in outs], run]])
+    for value, out in zip(values, outs):
+        value.changed = out.changed
     return values[0] if isinstance(result, Value) else values

@@ -1,7 +1,7 @@
 """In-place updates of parameters: one pass over memory, where NumPy would make ten.
 
-Arrays of any shape come in; contiguous ones are seen as flat, so that one compiled loop serves every shape. The twin of each
-kernel is its plain NumPy text, which also serves arrays that are not contiguous.
+All arrays are C-contiguous and of one shape, and are seen as flat, so that one loop serves every shape. The twin of each loop is
+its plain NumPy text, which also serves arrays that are not contiguous.
 """
 
 from __future__ import annotations
@@ -11,89 +11,74 @@ import numpy as np
 from .jit import kernel
 
 
-def _flat(*arrays):
-    """1-D views of C-contiguous arrays, or None if one is not."""
-    for a in arrays:
-        if not a.flags.c_contiguous:
-            return None
-    return [a.reshape(-1) for a in arrays]
-
-
 @kernel
 def sgd_loop(parameter, gradient, lr):
-    for i in range(parameter.size):
-        parameter[i] -= lr * gradient[i]
+    p, g, rate = parameter.ravel(), gradient.ravel(), parameter.dtype.type(lr)
+    for i in range(p.size):
+        p[i] -= rate * g[i]
 
 
 def sgd_twin(parameter, gradient, lr):
     """parameter -= lr * gradient, by NumPy."""
-    parameter -= lr * gradient
+    parameter -= parameter.dtype.type(lr) * gradient
 
 
 def sgd(parameter, gradient, lr):
     """parameter -= lr * gradient."""
-    flat = _flat(parameter, gradient)
-    if flat is None:
-        sgd_twin(parameter, gradient, lr)
-    else:
-        sgd_loop(*flat, parameter.dtype.type(lr))
+    (sgd_loop if parameter.flags.c_contiguous and gradient.flags.c_contiguous else sgd_twin)(parameter, gradient, lr)
 
 
 @kernel
 def sgd_momentum_loop(parameter, gradient, velocity, lr, momentum, kept, decay, nesterov):
-    for i in range(parameter.size):
-        d = gradient[i] + decay * parameter[i]
-        v = momentum * velocity[i] + kept * d
-        velocity[i] = v
-        parameter[i] -= lr * (d + momentum * v if nesterov else v)
+    p, g, v = parameter.ravel(), gradient.ravel(), velocity.ravel()
+    number = parameter.dtype.type
+    rate, momentum, kept, decay = number(lr), number(momentum), number(kept), number(decay)
+    ahead, direct = (rate * momentum, rate) if nesterov else (rate, number(0))
+    for i in range(p.size):
+        d = g[i] + decay * p[i]
+        v[i] = momentum * v[i] + kept * d
+        p[i] -= direct * d + ahead * v[i]
 
 
 def sgd_momentum_twin(parameter, gradient, velocity, lr, momentum, kept, decay, nesterov):
     """The step of `sgd_momentum`, by NumPy."""
     d = gradient + decay * parameter
     velocity[...] = momentum * velocity + kept * d
-    parameter -= lr * (d + momentum * velocity if nesterov else velocity)
+    parameter -= (lr * (d + momentum * velocity if nesterov else velocity)).astype(parameter.dtype)
 
 
-def sgd_momentum(parameter, gradient, velocity, lr, momentum, dampening, decay, nesterov, first):
-    """d = gradient + decay * parameter; velocity = momentum * velocity + (1 - dampening) * d, or d if ``first``;
-    parameter -= lr * velocity, or lr * (d + momentum * velocity) if ``nesterov``."""
-    dtype = parameter.dtype.type
-    if first:
-        velocity[...] = 0
-    numbers = dtype(lr), dtype(momentum), dtype(1.0 if first else 1 - dampening), dtype(decay), bool(nesterov)
-    flat = _flat(parameter, gradient, velocity)
-    if flat is None:
-        sgd_momentum_twin(parameter, gradient, velocity, *numbers)
-    else:
-        sgd_momentum_loop(*flat, *numbers)
+def sgd_momentum(parameter, gradient, velocity, lr, momentum, kept, decay, nesterov):
+    """d = gradient + decay * parameter; velocity = momentum * velocity + kept * d; parameter -= lr * velocity, or
+    lr * (d + momentum * velocity) if ``nesterov``."""
+    contiguous = parameter.flags.c_contiguous and gradient.flags.c_contiguous and velocity.flags.c_contiguous
+    loop = sgd_momentum_loop if contiguous else sgd_momentum_twin
+    loop(parameter, gradient, velocity, lr, float(momentum), float(kept), float(decay), bool(nesterov))
 
 
 @kernel
-def adam_loop(parameter, gradient, mean, square, rate, scale, beta1, beta2, rest1, rest2, eps, decay):
-    for i in range(parameter.size):
-        g = gradient[i] + decay * parameter[i]
-        m = beta1 * mean[i] + rest1 * g
-        s = beta2 * square[i] + rest2 * (g * g)
-        mean[i] = m
-        square[i] = s
-        parameter[i] -= rate * m / (np.sqrt(s) * scale + eps)
+def adam_loop(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
+    p, g, m, s = parameter.ravel(), gradient.ravel(), mean.ravel(), square.ravel()
+    number = parameter.dtype.type
+    rest1, rest2 = number(1 - beta1), number(1 - beta2)
+    rate, scale, beta1, beta2, eps, decay = number(rate), number(scale), number(beta1), number(beta2), number(eps), number(decay)
+    for i in range(p.size):
+        d = g[i] + decay * p[i]
+        m[i] = beta1 * m[i] + rest1 * d
+        s[i] = beta2 * s[i] + rest2 * (d * d)
+        p[i] -= rate * m[i] / (np.sqrt(s[i]) * scale + eps)
 
 
-def adam_twin(parameter, gradient, mean, square, rate, scale, beta1, beta2, rest1, rest2, eps, decay):
+def adam_twin(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
     """The step of `adam`, by NumPy."""
-    g = gradient + decay * parameter
-    mean[...] = beta1 * mean + rest1 * g
-    square[...] = beta2 * square + rest2 * (g * g)
+    d = gradient + decay * parameter
+    mean[...] = beta1 * mean + (1 - beta1) * d
+    square[...] = beta2 * square + (1 - beta2) * (d * d)
     parameter -= rate * mean / (np.sqrt(square) * scale + eps)
 
 
 def adam(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
-    """mean and square move towards the gradient and its square; parameter -= rate * mean / (sqrt(square) * scale + eps)."""
-    dtype = parameter.dtype.type
-    numbers = [dtype(n) for n in (rate, scale, beta1, beta2, 1 - beta1, 1 - beta2, eps, decay)]
-    flat = _flat(parameter, gradient, mean, square)
-    if flat is None:
-        adam_twin(parameter, gradient, mean, square, *numbers)
-    else:
-        adam_loop(*flat, *numbers)
+    """d = gradient + decay * parameter; mean and square move towards d and d**2 by 1 - beta1 and 1 - beta2;
+    parameter -= rate * mean / (sqrt(square) * scale + eps)."""
+    contiguous = parameter.flags.c_contiguous and gradient.flags.c_contiguous and mean.flags.c_contiguous and square.flags.c_contiguous
+    numbers = rate, scale, float(beta1), float(beta2), float(eps), float(decay)
+    (adam_loop if contiguous else adam_twin)(parameter, gradient, mean, square, *numbers)

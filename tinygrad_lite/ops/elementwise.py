@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from ..dtypes import promote
 from ..graph import add, cast
 from ..primitive import primitive
-from ..record import Value
 
 __all__ = [
     "abs", "add", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isnan", "le",
@@ -218,7 +216,7 @@ def where(condition, x, y):
     if getattr(condition, "dtype", bool) != bool and not isinstance(condition, (bool, np.bool_)):
         raise TypeError("condition must be boolean: compare first, for example x > 0")
     x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
-    if x_dtype is None and y_dtype is None or x_dtype != y_dtype or np.ndim(x) == 0:
+    if (x_dtype is None and y_dtype is None) or x_dtype != y_dtype or np.ndim(x) == 0:
         x, y = promote([x, y])
     return np.where(condition, x, y)
 

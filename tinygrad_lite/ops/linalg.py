@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import describe
 from ..primitive import primitive
-from .shape import canonical_dim, diagonal, permute, reshape_to, transpose, unsqueeze
+from .shape import diagonal, reshape_to, unsqueeze
 
 __all__ = ["bmm", "dot", "einsum", "linear", "matmul", "mm", "outer"]
 
@@ -90,15 +91,14 @@ def outer(x, y):
 @primitive
 def linear(x, weight, bias=None):
     """x W^T + b: ``x`` (..., in), ``weight`` (out, in), ``bias`` (out) or None -> (..., out)."""
-    _check_same_dtype(x, weight, ("x", "weight"))
-    if weight.ndim != 2:
-        raise ValueError(f"weight must be (out_features, in_features), got {weight.shape}")
-    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+    if x.dtype != weight.dtype or weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        _check_same_dtype(x, weight, ("x", "weight"))
+        if weight.ndim != 2:
+            raise ValueError(f"weight must be (out_features, in_features), got {weight.shape}")
         raise ValueError(f"x has {x.shape[-1] if x.ndim else 'no'} features, weight {weight.shape} expects {weight.shape[1]}")
     if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
-        raise ValueError(f"bias is {bias.shape} {bias.dtype}, expected {weight.shape[:1]} {x.dtype}")
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    out = np.dot(rows, weight.T)
+        raise ValueError(f"bias is {describe(bias)}, expected {weight.shape[:1]} {x.dtype}")
+    out = np.dot(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), weight.T)
     if bias is not None:
         out += bias
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], -1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from ..errors import describe
 from ..primitive import primitive
 from .activation import log_softmax, softplus
 from .elementwise import clamp, log
-from .indexing import scatter_zeros, take_along
+from .indexing import scatter_zeros
 from .reduction import mean, sum
-from .shape import reshape_to, unsqueeze
+from .shape import unsqueeze
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
 
@@ -67,12 +68,17 @@ def mse_loss(input, target, reduction="mean"):
 # -- classification ----------------------------------------------------------------------------------------------
 
 
+def _target_shape(shape):
+    """The shape of the labels that go with logits of ``shape``."""
+    return () if len(shape) == 1 else (shape[0], *shape[2:])
+
+
 def _check_labels(logits, target):
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
     if logits.ndim == 0:
         raise ValueError(f"input must be (classes), (batch, classes) or (batch, classes, ...), got {describe(logits)}")
-    classes, expected = (logits.shape[0], ()) if logits.ndim == 1 else (logits.shape[1], (logits.shape[0], *logits.shape[2:]))
+    classes, expected = logits.shape[min(1, logits.ndim - 1)], _target_shape(logits.shape)
     if target.shape != expected:
         raise ValueError(f"target must be {expected} for input {logits.shape}, got {target.shape}")
     if target.size and (target.min() < 0 or target.max() >= classes):
@@ -108,47 +114,48 @@ def _cross_entropy_twin(input, target, *, reduction="mean"):
     return nll_loss(log_softmax(input, dim=min(1, input.ndim - 1)), target, reduction=reduction)
 
 
+def _as_rows(x):
+    """(batch, classes, ...) or (classes) with the classes last, as a matrix."""
+    if x.ndim == 2:
+        return np.ascontiguousarray(x)
+    if x.ndim == 1:
+        return np.ascontiguousarray(x[None])
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]))
+
+
+def _from_rows(rows, shape):
+    """The inverse of `_as_rows`."""
+    if len(shape) < 3:
+        return rows.reshape(shape)
+    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+
+
 @primitive(twin=_cross_entropy_twin, residuals=("probabilities",))
 def cross_entropy(input, target, *, reduction="mean"):
-    """Softmax cross-entropy: logits ``input`` (batch, classes, ...), ``target`` (batch, ...) of class numbers."""
-    if input.dtype.kind != "f":
-        raise TypeError(f"input must be floating, got {input.dtype}")
-    _check_labels(input, target)
-    axis = min(1, input.ndim - 1)
-    shifted = np.subtract(input, np.maximum.reduce(input, axis, keepdims=True)) if input.size else input.copy()
-    right = shifted[target] if axis == 0 else _pick(shifted, target)
-    probabilities = np.exp(shifted, out=shifted)
-    total = np.add.reduce(probabilities, axis, keepdims=True)
-    loss = np.log(total).reshape(right.shape) - right
-    probabilities /= total
+    """Softmax cross-entropy: logits ``input`` (batch, classes, ...) or (classes), ``target`` (batch, ...) of class numbers."""
+    if input.dtype.kind != "f" or input.dtype.itemsize < 4:
+        raise TypeError(f"input must be float32 or float64, got {input.dtype}")
+    if target.dtype.kind not in "iu" or not input.ndim or target.shape != _target_shape(input.shape) or not input.size:
+        _check_labels(input, target)
+    rows = _as_rows(input)
+    losses, total, probabilities, bad = kernels.loss.cross_entropy(rows, target.reshape(-1))
+    if bad >= 0:
+        _check_labels(input, target)
     if reduction == "none":
-        return loss, probabilities
+        return losses.reshape(target.shape), probabilities
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    total = np.add.reduce(loss, None)
-    return (total / loss.dtype.type(max(loss.size, 1)) if reduction == "mean" and loss.size else total), probabilities
-
-
-def _pick(x, target):
-    if x.ndim == 2:
-        return x[np.arange(len(x)), target]
-    return np.take_along_axis(x, target[:, None], 1)[:, 0]
+    count = losses.size if reduction == "mean" else 1
+    return np.array(total / count if count else np.nan, input.dtype), probabilities
 
 
 @cross_entropy.backward
 def cross_entropy_backward(g, input, target, probabilities, *, reduction="mean"):
     """(softmax - one_hot) times the cotangent of the loss."""
-    scale = g / g.dtype.type(max(target.size, 1)) if reduction == "mean" else g
-    if probabilities.ndim == 1:
-        out = probabilities.copy()
-        out[target] -= 1
-    elif probabilities.ndim == 2:
-        out = probabilities.copy()
-        out[np.arange(len(out)), target] -= 1
-    else:
-        out = probabilities - (np.arange(probabilities.shape[1]).reshape(-1, *[1] * (target.ndim - 1)) == target[:, None])
-    out *= scale if reduction != "none" or probabilities.ndim == 1 else scale[:, None]
-    return out, None
+    out = np.empty_like(probabilities)
+    scale = g.reshape(-1) / max(target.size, 1) if reduction == "mean" else g.reshape(-1)
+    kernels.loss.cross_entropy_gradient(probabilities, target.reshape(-1), scale, out)
+    return out if input.ndim == 2 else _from_rows(out, input.shape), None
 
 
 def binary_cross_entropy_with_logits(input, target, reduction="mean"):

@@ -7,11 +7,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..dtypes import get_default_dtype
 from ..graph import broadcast_to
 from ..primitive import primitive
 from . import elementwise as ew
-from .indexing import scatter_zeros, take_along
+from .indexing import scatter_zeros
 from .shape import canonical_dim, canonical_dims, flip, reshape_to, slice_items
 
 __all__ = [

@@ -46,25 +46,29 @@ def sgd_update(parameter, gradient, velocity, lr, *, momentum=0.0, dampening=0.0
     parameter -= lr * (d + momentum * velocity if nesterov else velocity). ``velocity`` is the parameter itself if momentum is 0.
     """
     _check_gradient(parameter, gradient)
-    rate = lr[()]
     if momentum == 0:
         if weight_decay:
-            gradient = gradient + weight_decay * parameter
-        kernels.update.sgd(parameter, gradient, rate)
-    else:
-        kernels.update.sgd_momentum(parameter, gradient, velocity, rate, momentum, dampening, weight_decay, nesterov, first)
+            gradient = gradient + gradient.dtype.type(weight_decay) * parameter
+        kernels.update.sgd(parameter, gradient, float(lr))
+        return
+    if first:
+        velocity[...] = 0
+    kept = 1.0 if first else 1.0 - dampening
+    kernels.update.sgd_momentum(parameter, gradient, velocity, float(lr), momentum, kept, weight_decay, nesterov)
 
 
-@update(0, 2, 3)
+@update(0, 2, 3, 4)
 def adam_update(parameter, gradient, mean, square, step, lr, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-    """One step of Adam (Kingma and Ba, 2015). ``step`` counts from 1; ``weight_decay`` is added to the gradient.
+    """One step of Adam (Kingma and Ba, 2015). ``step`` counts the steps; ``weight_decay`` times the parameter is added to
+    the gradient.
 
-    mean = b1 mean + (1 - b1) g;  square = b2 square + (1 - b2) g**2;
+    step += 1;  mean = b1 mean + (1 - b1) g;  square = b2 square + (1 - b2) g**2;
     parameter -= lr * (mean / (1 - b1**step)) / (sqrt(square / (1 - b2**step)) + eps)
     """
     _check_gradient(parameter, gradient)
-    count = float(step[()])
+    step += 1
+    count = float(step)
     correction1, correction2 = 1 - betas[0] ** count, 1 - betas[1] ** count
     kernels.update.adam(
-        parameter, gradient, mean, square, float(lr[()]) / correction1, correction2**-0.5, betas[0], betas[1], eps, weight_decay
+        parameter, gradient, mean, square, float(lr) / correction1, correction2**-0.5, betas[0], betas[1], eps, weight_decay
     )

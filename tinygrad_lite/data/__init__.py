@@ -1,0 +1,4 @@
+"""Datasets and loaders."""
+
+from .dataset import DataLoader, Dataset, TensorDataset
+from .digits import load_digits

@@ -1,0 +1,3 @@
+"""Saving and loading."""
+
+from .safetensors import load, save

@@ -1,0 +1,54 @@
+"""Modules that hold modules."""
+
+from __future__ import annotations
+
+from .module import Module
+
+
+class ModuleList(Module):
+    """Modules in a list; it has no forward of its own."""
+
+    def __init__(self, modules=()):
+        for module in modules:
+            self.append(module)
+
+    def append(self, module):
+        """Add ``module`` at the end; returns the list."""
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}: expected a Module, got {type(module).__name__}")
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules):
+        """Add ``modules`` at the end; returns the list."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __len__(self):
+        return sum(1 for _ in self.children())
+
+    def __iter__(self):
+        return iter(list(self.children()))
+
+    def __getitem__(self, index):
+        modules = list(self.children())
+        return type(self)(modules[index]) if isinstance(index, slice) else modules[index]
+
+
+class Sequential(ModuleList):
+    """Modules called one after the other: ``Sequential(Linear(64, 32), Tanh(), Linear(32, 10))``, or of a dict name -> module."""
+
+    def __init__(self, *modules):
+        if len(modules) == 1 and isinstance(modules[0], dict):
+            for name, module in modules[0].items():
+                setattr(self, name, module)
+        else:
+            super().__init__(modules[0] if len(modules) == 1 and isinstance(modules[0], (list, tuple)) else modules)
+
+    def forward(self, x):
+        """Each module on the output of the one before."""
+        for module in vars(self).values():
+            if isinstance(module, Module):
+                x = module(x)
+        return x
