@@ -26,7 +26,7 @@ def add(x, y):
 add.derivatives(lambda g: g, lambda g: g)
 
 
-@primitive
+@primitive(view=True)
 def sum_to(x, *, shape):
     """Sum ``x`` over the axes along which ``shape`` was broadcast to it: the adjoint of `broadcast_to`."""
     lead = x.ndim - len(shape)
@@ -266,8 +266,8 @@ def _enqueue(source, heap, nodes, ends, since):
 
 def _is_fresh(c, given, kept):
     """Whether a rule made this array just now, so that no one else holds its memory."""
-    if type(c) is not np.ndarray or c.base is not None or not c.flags.carray or sys.getrefcount(c) > 3:
-        return False  # 3: the walk, this function, getrefcount
+    if type(c) is not np.ndarray or c.base is not None or not c.flags.carray or sys.getrefcount(c) > 4:
+        return False  # 4: the walk, its `pending`, this function, getrefcount
     return not any(c is g for g in given) and not any(c is k for k in kept)
 
 

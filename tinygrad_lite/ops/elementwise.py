@@ -82,10 +82,19 @@ def pow(x, y):
     return np.power(x, y)
 
 
-pow.derivatives(
-    lambda g, x, y: g * where(y == 0, 0.0, y * pow(x, where(y == 0, 1.0, y - 1))),
-    lambda g, x, y, out: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
-)
+def _pow_base_rule(g, x, y):
+    if isinstance(y, (int, float)):  # a number has the precision of the array beside it: no op may make it a float32 array
+        return g * (pow(x, y - 1) * y) if y else g * 0.0
+    return g * where(y == 0, 0.0, y * pow(x, where(y == 0, 1.0, y - 1)))
+
+
+def _pow_exponent_rule(g, x, y, out):
+    if isinstance(x, (int, float)) and x > 0:
+        return g * out * math.log(x)
+    return g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x)))
+
+
+pow.derivatives(_pow_base_rule, _pow_exponent_rule)
 
 
 @primitive(promotes=True)

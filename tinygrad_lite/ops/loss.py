@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import kernels
 from ..errors import describe
 from ..primitive import primitive
 from .activation import log_softmax, softplus
-from .elementwise import clamp, log
+from .elementwise import log, maximum
 from .indexing import scatter_zeros
 from .reduction import mean, sum
 from .shape import unsqueeze
@@ -164,18 +166,25 @@ def binary_cross_entropy_with_logits(input, target, reduction="mean"):
     return reduced(softplus(input, threshold=float("inf")) - input * target, reduction)
 
 
-def binary_cross_entropy(input, target, reduction="mean"):
-    """-(t log x + (1 - t) log(1 - x)) for probabilities ``input``; a logarithm is never below -100."""
-    _check_same_shape("binary_cross_entropy", input, target)
-    return reduced(-(target * _bounded_log(input) + (1.0 - target) * _bounded_log(1.0 - input)), reduction)
-
-
-@primitive
-def _check_probabilities(x):
+@primitive(promotes="float")
+def bernoulli_loss(x, target):
+    """-(t log x + (1 - t) log(1 - x)) of equal shapes; a logarithm is never below -100, x (1 - x) never below 1e-12 in the derivative."""
     if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise ValueError(f"input holds values in [{x.min():.4g}, {x.max():.4g}]: probabilities must be 0 to 1 (sigmoid first)")
-    return x
+        raise ValueError(f"input holds values in [{x.min():.4g}, {x.max():.4g}]: probabilities are 0 to 1 (apply sigmoid first)")
+    with np.errstate(divide="ignore"):
+        return -(target * np.maximum(np.log(x), -100) + (1 - target) * np.maximum(np.log1p(-x), -100))
+
+
+bernoulli_loss.derivatives(
+    lambda g, x, target: g * (x - target) / maximum(x * (1.0 - x), 1e-12), lambda g, x: g * (_bounded_log(1.0 - x) - _bounded_log(x))
+)
 
 
 def _bounded_log(x):
-    return clamp(log(x), min=-100.0)
+    return log(maximum(x, math.exp(-100)))
+
+
+def binary_cross_entropy(input, target, reduction="mean"):
+    """-(t log x + (1 - t) log(1 - x)) for probabilities ``input``; a logarithm is never below -100."""
+    _check_same_shape("binary_cross_entropy", input, target)
+    return reduced(bernoulli_loss(input, target), reduction)

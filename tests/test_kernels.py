@@ -1,0 +1,106 @@
+"""Compiled kernels against their plain twins, here and on another CPU target."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinygrad_lite import kernels
+from tinygrad_lite.kernels.jit import Kernel, cache_directory
+
+RNG = np.random.default_rng(0)
+
+
+def arrays(shape, dtype, count):
+    return [RNG.random(shape).astype(dtype) + dtype(0.1) for _ in range(count)]
+
+
+def update_case(loop, twin, n_arrays, numbers):
+    def check(shape, dtype):
+        first = arrays(shape, dtype, n_arrays)
+        second = [a.copy() for a in first]
+        loop(*first, *numbers)
+        twin(*second, *numbers)
+        return first, second
+
+    return check
+
+
+def softmax_case(shape, dtype):
+    if len(shape) != 2:
+        return [], []
+    logits, target = RNG.standard_normal(shape).astype(dtype) * 10, RNG.integers(0, shape[1], shape[0])
+    ours, twin = kernels.loss.cross_entropy(logits, target), kernels.loss.cross_entropy_twin(logits, target)
+    return [np.asarray(a, dtype) for a in ours], [np.asarray(a, dtype) for a in twin]
+
+
+def gradient_case(shape, dtype):
+    if len(shape) != 2:
+        return [], []
+    p, target = RNG.random(shape).astype(dtype), RNG.integers(0, shape[1], shape[0])
+    outs = []
+    for scale in (np.full(1, 0.5, dtype), RNG.random(shape[0]).astype(dtype)):
+        ours, twin = np.empty_like(p), np.empty_like(p)
+        kernels.loss.cross_entropy_gradient(p, target, scale, ours)
+        kernels.loss.cross_entropy_gradient_twin(p, target, scale, twin)
+        outs.append((ours, twin))
+    return [o for o, _ in outs], [t for _, t in outs]
+
+
+u = kernels.update
+CASES = {
+    "sgd_loop": update_case(u.sgd_loop, u.sgd_twin, 2, (0.1,)),
+    "sgd_momentum_loop": update_case(u.sgd_momentum_loop, u.sgd_momentum_twin, 3, (0.1, 0.9, 0.7, 0.01, False)),
+    "sgd_momentum_loop nesterov": update_case(u.sgd_momentum_loop, u.sgd_momentum_twin, 3, (0.1, 0.9, 1.0, 0.01, True)),
+    "adam_loop": update_case(u.adam_loop, u.adam_twin, 4, (0.1, 1.5, 0.9, 0.999, 1e-8, 0.01)),
+    "shift_rows, normalise_rows": softmax_case,
+    "cross_entropy_gradient": gradient_case,
+}
+SHAPES = [(1,), (7,), (33,), (3, 5), (16, 10), (1, 1), (2, 3, 4), (1000,)]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_kernel_equals_its_twin(name, dtype, shape):
+    ours, twin = CASES[name](shape, dtype)
+    for a, b in zip(ours, twin):
+        np.testing.assert_allclose(a, b, rtol=2e-5 if dtype == np.float32 else 1e-12, atol=1e-6 if dtype == np.float32 else 1e-13)
+
+
+def test_every_kernel_has_a_case():
+    named = {name for case in CASES for name in case.replace(" nesterov", "").split(", ")}
+    declared = {
+        name
+        for module in (kernels.update, kernels.loss)
+        for name, value in vars(module).items()
+        if isinstance(value, Kernel) or hasattr(value, "py_func")
+    }
+    assert declared == named
+
+
+def test_a_bad_label_is_told():
+    assert kernels.loss.cross_entropy(np.zeros((2, 3)), np.array([0, 3]))[3] == 1
+    assert kernels.loss.cross_entropy(np.zeros((2, 3)), np.array([-1, 0]))[3] == 0
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_NUM_THREADS": "1"}, {"TINYGRAD_LITE_CACHE": "/proc/nowhere"}],
+    ids=["generic CPU", "one thread", "no cache"],
+)
+def test_kernels_elsewhere(environment, tmp_path):
+    if os.environ.get("TINYGRAD_LITE_ELSEWHERE"):
+        pytest.skip("already elsewhere")
+    settings = {"TINYGRAD_LITE_CACHE": str(tmp_path), "TINYGRAD_LITE_ELSEWHERE": "1", **environment}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", "equals_its_twin and (3 or 7)"]
+    done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+
+
+def test_the_cache_is_named_after_the_sources():
+    folder = cache_directory()
+    assert folder is None or len(os.path.basename(folder)) == 16
