@@ -49,12 +49,26 @@ def gradient_case(shape, dtype):
     return [o for o, _ in outs], [t for _, t in outs]
 
 
+def gradient_loop_case(name):
+    def check(shape, dtype):
+        g, y = RNG.standard_normal(shape).astype(dtype), RNG.integers(-1, 2, shape).astype(dtype) * dtype(0.7)
+        ours, twin = np.empty_like(g), np.empty_like(g)
+        getattr(kernels.elementwise, f"{name}_loop")(g, y, ours)
+        getattr(kernels.elementwise, f"{name}_twin")(g, y, twin)
+        return [ours], [twin]
+
+    return check
+
+
 u = kernels.update
 CASES = {
     "sgd_loop": update_case(u.sgd_loop, u.sgd_twin, 2, (0.1,)),
     "sgd_momentum_loop": update_case(u.sgd_momentum_loop, u.sgd_momentum_twin, 3, (0.1, 0.9, 0.7, 0.01, False)),
     "sgd_momentum_loop nesterov": update_case(u.sgd_momentum_loop, u.sgd_momentum_twin, 3, (0.1, 0.9, 1.0, 0.01, True)),
     "adam_loop": update_case(u.adam_loop, u.adam_twin, 4, (0.1, 1.5, 0.9, 0.999, 1e-8, 0.01)),
+    "gate_loop": gradient_loop_case("gate"),
+    "tanh_backward_loop": gradient_loop_case("tanh_backward"),
+    "sigmoid_backward_loop": gradient_loop_case("sigmoid_backward"),
     "shift_rows, normalise_rows": softmax_case,
     "cross_entropy_gradient": gradient_case,
 }
@@ -74,7 +88,7 @@ def test_every_kernel_has_a_case():
     named = {name for case in CASES for name in case.replace(" nesterov", "").split(", ")}
     declared = {
         name
-        for module in (kernels.update, kernels.loss)
+        for module in (kernels.elementwise, kernels.update, kernels.loss)
         for name, value in vars(module).items()
         if isinstance(value, Kernel) or hasattr(value, "py_func")
     }

@@ -55,7 +55,7 @@ def result_dtype(values) -> np.dtype:
     PyTorch's rule: arrays with dimensions decide; 0-d arrays, and after them scalars, count only if they
     are of a higher category (bool < integer < float). A Python float counts as the default dtype.
     """
-    dimensioned = zero_dim = scalar = None
+    dimensioned = zero_dim = scalar = numpy_scalar = None
     for value in values:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in _CATEGORY:
@@ -70,8 +70,12 @@ def result_dtype(values) -> np.dtype:
             scalar = _join(scalar, np.dtype(np.int64))
         elif isinstance(value, (float, np.floating)):
             scalar = _join(scalar, _default)
+            if isinstance(value, np.floating):
+                numpy_scalar = _join(numpy_scalar, value.dtype)
         elif value is not None:
             raise TypeError(f"expected a Tensor, an array or a number, got {type(value).__name__}")
+    if numpy_scalar is not None and dimensioned is None and zero_dim is None:
+        return numpy_scalar  # what NumPy makes of 0-d arrays, as in the rules: it keeps its precision
     result = dimensioned
     for weaker in (zero_dim, scalar):
         if weaker is not None and (result is None or _CATEGORY[weaker.kind] > _CATEGORY[result.kind]):

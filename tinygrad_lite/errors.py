@@ -31,7 +31,7 @@ def located(name, state):
 def explained(error, declared, arrays, state):
     """The same kind of error, with the op, the module path and what came."""
     what = str(error)
-    if declared.broadcasts and isinstance(error, ValueError):
+    if declared.broadcasts and "broadcast together" in what:
         shapes = [np.shape(a) for a in arrays]
         try:
             np.broadcast_shapes(*shapes)
@@ -59,11 +59,13 @@ def _range(array):
 
 
 def stop_at_nan(declared, outs, arrays, state):
+    """Raise if an output of an op holds a NaN or inf."""
     for out in (outs,) if isinstance(outs, np.ndarray) else outs:
         if isinstance(out, np.ndarray) and out.dtype.kind == "f" and not np.isfinite(out).all():
             what = "NaN" if np.isnan(out).any() else "inf"
             names = declared.inputs if not declared.variadic else [f"input {i}" for i in range(len(arrays))]
             inputs = "; ".join(f"{name} {_range(a)}" for name, a in zip(names, arrays))
             raise FloatingPointError(
-                f"{located(declared.name, state)}: the first {what} appeared here, at {user_line()}; output {_range(out)}; inputs: {inputs}"
+                f"{located(declared.name, state)}: the first {what} appeared here, at {user_line()}; "
+                f"output {_range(out)}; inputs: {inputs}"
             )

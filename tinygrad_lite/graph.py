@@ -231,6 +231,8 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                     c = sum_to(c, shape=shape)
             except (*EXPLAINED, FloatingPointError) as error:
                 raise _rule_error(node, i, error) from error
+            if not shape and not record and type(c) is not np.ndarray:
+                c = np.asarray(c)  # operators on 0-d arrays give NumPy scalars; cotangents are arrays
             if c.dtype is not dtype and c.dtype != dtype:
                 c = cast(c, dtype=dtype)
             if anomaly:
@@ -335,7 +337,8 @@ def _rule_error(node, i, error):
 
 def _freed_error(node):
     return RuntimeError(
-        f"backward through {_where(node)}: an earlier backward has freed this graph; give that one retain_graph=True to walk it twice"
+        f"backward through {_where(node)}: an earlier backward has freed this graph; "
+        "give that one retain_graph=True to walk it twice"
     )
 
 

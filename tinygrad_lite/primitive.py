@@ -20,7 +20,7 @@ import functools
 from operator import itemgetter
 
 from .errors import EXPLAINED, explained, located
-from .record import Value, binary_call, fixed_call, general_call, mark_changed, unary_call
+from .record import Value, fixed_call, general_call, mark_changed
 from .state import local
 
 registry: dict[str, Primitive] = {}
@@ -85,10 +85,7 @@ class Primitive:
         self.rules = self.kernel = self.kernel_on_arrays = self.adds_into = None
         self.writes = ()
         self.differentiable = twin is not None
-        self.simple = (  # the namespace of its rules is inputs and output alone: see record.py
-            len(self.inputs) in (1, 2) and not (self.variadic or self.attributes or residuals or twin or forward.__defaults__)
-            and outputs == ("out",)
-        )  # fmt: skip
+        self.simple = not (self.variadic or self.attributes) and outputs == ("out",)  # its rules see inputs and output alone
         self.plans = {}
 
     def derivatives(self, *rules, each=None, adds_into=None):
@@ -194,10 +191,7 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
     if forward is None:
         return lambda function: primitive(function, **options)
     declared = registry[forward.__name__] = Primitive(forward, **options)
-    if declared.simple:
-        build = unary_call if len(declared.inputs) == 1 else binary_call
-    else:
-        build = fixed_call if outputs == ("out",) and not (declared.variadic or residuals or twin) else general_call
+    build = general_call if declared.variadic or outputs is None or len(outputs) > 1 else fixed_call
     call = build(declared, promotes == "float")
     call.__name__ = call.__qualname__ = declared.name
     call.__doc__, call.__module__, call.__wrapped__ = forward.__doc__, forward.__module__, forward

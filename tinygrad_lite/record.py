@@ -1,12 +1,14 @@
 """What a call of a primitive does: run it on arrays, and where a gradient is wanted leave a `Node`.
 
-These few functions run for every op, so they are written for speed: ops of one or two inputs without attributes have a path of
-their own, everything else takes the general one. What they build is the same.
+This runs for every op, so it is written for speed: ops with one output have a call that is unrolled for their number of inputs;
+a variable number of inputs, or several outputs, take the general one. What they build is the same.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 import threading
 
 import numpy as np
@@ -117,147 +119,118 @@ def _edge(a):
     return (None, None, (a.shape, a.dtype)) if isinstance(a, ndarray) else (None, a, ((), None))
 
 
-def binary_call(declared, to_float):
-    """The call of an op of two inputs, one output, no attributes."""
-    forward, promotes, plans, view = declared.forward, declared.promotes, declared.plans, declared.view
+# -- calls -------------------------------------------------------------------------------------------------------
 
-    def call(x, y):
+# The call of an op with one output. It runs for every op, so it is unrolled for the number of inputs: the marked parts are
+# written once for each input, as `dataclasses` writes methods. A line that
+# begins with {attributes}, {plain}, {promotes} or {residuals} stands only in the variants that need it.
+_CALL = """
+def make(declared, to_float):
+    forward, plans, bind, namespace = declared.forward, declared.plans, declared.bind, declared.namespace
+
+    def call({parameters}):
         state = local.state
-        x_traced, y_traced = isinstance(x, Value), isinstance(y, Value)
-        a, b = x.data if x_traced else x, y.data if y_traced else y
+        {attributes}if len(args) != {n}:
+        {attributes}    args = bind(args, attributes)
+        {attributes}{each:x0}, = args
+        {plain}{each:x0}, = {parameters},
+        {each_line:v0 = isinstance(x0, Value); a0 = x0.data if v0 else x0}
         try:
-            if promotes:  # nothing to do for floats of one dtype and for Python numbers beside them
-                if type(a) is ndarray:
-                    dtype = a.dtype
-                    if dtype.kind != "f" or (b.dtype is not dtype if type(b) is ndarray else type(b) not in _NUMBERS):
-                        a, b = promote((a, b), to_float)
-                elif type(a) not in _NUMBERS or type(b) is not ndarray or b.dtype.kind != "f":
-                    a, b = promote((a, b), to_float)
-            out = forward(a, b)
+            {promotes}if {differ}:
+            {promotes}    {each:a0}, = promote(({each:a0},), to_float)
+            out = forward({each:a0}{pass_attributes})
         except EXPLAINED as error:
-            raise explained(error, declared, (a, b), state) from error
+            raise explained(error, declared, ({each:a0},), state) from error
+        {residuals}out, *kept = out
         if type(out) is not ndarray:
             out = np.asarray(out)
         if state.anomaly:
-            stop_at_nan(declared, out, (a, b), state)
-        if not x_traced and not y_traced:
+            stop_at_nan(declared, out, ({each:a0},), state)
+        if not ({any:v0}):
             return out
         value = _new(_Tensor)
         value.data = out
-        value.changed = changed = (x if x_traced else y).changed if view else [0]
-        mask = (x_traced and x.source is not None) + 2 * (y_traced and y.source is not None)
+        value.changed = changed = {changed}
+        {each_line:s0 = x0.source if v0 else None}
+        mask = {bits}
         if not mask or not state.recording or not declared.differentiable:
             value.source = None
             return value
-        plan = plans.get(mask) or declared.plan(mask, 2)
-        edges = (x.source or _edge(x)) if x_traced else _edge(x), (y.source or _edge(y)) if y_traced else _edge(y)
-        cells = x.changed if x_traced else None, y.changed if y_traced else None, changed
+        plan = plans.get(mask) or declared.plan(mask, {n})
         meta = (out.shape, out.dtype)
-        node = Node(declared, plan, edges, plan.save((a, b, out)), cells, (meta,), None, state.scope)
+        node = Node(
+            declared, plan, ({each:s0 or _edge(x0)},), {saved}, ({each:x0.changed if v0 else None}, changed), (meta,),
+            {node_attributes}, state.scope,
+        )
         value.source = (node, node.serial, meta)
         if state.anomaly:
             extra_of(node).line = user_line()
         return value
 
     return call
+"""
 
 
-def unary_call(declared, to_float):
-    """The call of an op of one input, one output, no attributes."""
-    forward, promotes, plans, view = declared.forward, declared.promotes, declared.plans, declared.view
-
-    def call(x):
-        state = local.state
-        traced = isinstance(x, Value)
-        a = x.data if traced else x
-        try:
-            if promotes and (type(a) is not ndarray or a.dtype.kind != "f"):
-                (a,) = promote((a,), to_float)
-            out = forward(a)
-        except EXPLAINED as error:
-            raise explained(error, declared, (a,), state) from error
-        if type(out) is not ndarray:
-            out = np.asarray(out)
-        if state.anomaly:
-            stop_at_nan(declared, out, (a,), state)
-        if not traced:
-            return out
-        value = _new(_Tensor)
-        value.data = out
-        value.changed = changed = x.changed if view else [0]
-        source = x.source
-        if source is None or not state.recording or not declared.differentiable:
-            value.source = None
-            return value
-        plan = plans.get(1) or declared.plan(1, 1)
-        meta = (out.shape, out.dtype)
-        node = Node(declared, plan, (source,), plan.save((a, out)), (x.changed, changed), (meta,), None, state.scope)
-        value.source = (node, node.serial, meta)
-        if state.anomaly:
-            extra_of(node).line = user_line()
-        return value
-
-    return call
+@functools.cache
+def _maker(names, attributes, promotes, fused, residuals, view):
+    """`_CALL` written out for inputs of these names, with or without attributes, and so on."""
+    n = len(names)
+    differ = {
+        1: "type(a0) is not ndarray or a0.dtype.kind != 'f'",
+        # nothing to do for floats of one dtype, and for a Python number beside a float
+        2: "(a0.dtype.kind != 'f' or (a1.dtype is not a0.dtype if type(a1) is ndarray else type(a1) not in _NUMBERS)) "
+        "if type(a0) is ndarray else type(a0) not in _NUMBERS or type(a1) is not ndarray or a1.dtype.kind != 'f'",
+    }
+    inputs = ", ".join(f"a{i}" for i in range(n))
+    if fused:
+        saved = f"(({inputs},), kept)" if residuals else f"(({inputs},), ())"
+    elif attributes:
+        saved = f"plan.save(({inputs}, out) if plan.plain else namespace(({inputs},), (out,), attributes))"
+    else:
+        saved = f"plan.save(({inputs}, out))"
+    words = {
+        "parameters": "*args, **attributes" if attributes else ", ".join(names),
+        "n": str(n),
+        "differ": differ.get(n, f"_differ(({inputs}))"),
+        "pass_attributes": ", **attributes" if attributes else "",
+        "changed": "x0.changed if v0 else [0]" if view else "[0]",
+        "bits": " + ".join(f"(s{i} is not None)" + (f" * {1 << i}" if i else "") for i in range(n)),
+        "saved": saved,
+        "node_attributes": "attributes" if attributes else "{}",
+    }
+    optional = {"attributes": attributes, "plain": not attributes, "promotes": promotes, "residuals": residuals}
+    lines = []
+    for line in _CALL.splitlines():
+        for name, wanted in optional.items():
+            line = line.replace("{" + name + "}", "" if wanted else "{drop}")
+        if "{drop}" in line:
+            continue
+        indent, start, rest = line.partition("{each_line:")
+        copies = [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [line]
+        for copy in copies:
+            copy = re.sub(r"\{each:([^}]*)\}", lambda m: ", ".join(m[1].replace("0", str(i)) for i in range(n)), copy)
+            copy = re.sub(r"\{any:([^}]*)\}", lambda m: " or ".join(m[1].replace("0", str(i)) for i in range(n)), copy)
+            lines.append(re.sub(r"\{(\w+)\}", lambda m: words[m[1]], copy))
+    source, name = "\n".join(lines), f"<call of an op of {n} inputs>"
+    made = {}
+    exec(compile(source, name, "exec"), globals(), made)
+    return made["make"]
 
 
 def fixed_call(declared, to_float):
-    """The call of an op of a fixed number of inputs and one output, with attributes or without."""
-    forward, promotes, plans, view = declared.forward, declared.promotes, declared.plans, declared.view
-    n_inputs = len(declared.inputs)
-
-    def call(*args, **attributes):
-        state = local.state
-        if len(args) != n_inputs:
-            args = declared.bind(args, attributes)
-        arrays, edges, cells, mask, bit, first, constants = [], [], [], 0, 1, None, False
-        for a in args:
-            if isinstance(a, Value):
-                arrays.append(a.data)
-                cells.append(a.changed)
-                edges.append(a.source)
-                if a.source is None:
-                    constants = True
-                else:
-                    mask |= bit
-                if first is None:
-                    first = a
-            else:
-                arrays.append(a)
-                cells.append(None)
-                edges.append(None)
-                constants = True
-            bit += bit
-        try:
-            if promotes and _differ(arrays):
-                arrays = promote(arrays, to_float)
-            out = forward(*arrays, **attributes)
-        except (ValueError, TypeError, IndexError) as error:
-            raise explained(error, declared, arrays, state) from error
-        if type(out) is not ndarray:
-            out = np.asarray(out)
-        if state.anomaly:
-            stop_at_nan(declared, out, arrays, state)
-        if first is None:
-            return out
-        changed = first.changed if view else [0]
-        if not mask or not state.recording or not declared.differentiable:
-            return new_tensor(out, None, changed)
-        plan = plans.get(mask) or declared.plan(mask, n_inputs)
-        cells.append(changed)
-        if constants:
-            edges = [edge or _edge(a) for edge, a in zip(edges, args)]
-        meta = (out.shape, out.dtype)
-        saved = plan.save((*arrays, out) if plan.plain else declared.namespace(arrays, (out,), attributes))
-        node = Node(declared, plan, edges, saved, cells, (meta,), attributes, state.scope)
-        if state.anomaly:
-            extra_of(node).line = user_line()
-        return new_tensor(out, (node, node.serial, meta), changed)
-
+    """The call of an op of a fixed number of inputs and one output."""
+    has_attributes, fused = bool(declared.attributes), declared.twin is not None
+    make = _maker(
+        declared.inputs, has_attributes, bool(declared.promotes), fused, bool(declared.residuals), declared.view
+    )  # fmt: skip
+    call = make(declared, to_float)
+    if not has_attributes:
+        call.__defaults__ = declared.forward.__defaults__
     return call
 
 
 def general_call(declared, to_float):
-    """The call of an op of any number of inputs, of several outputs, or of a fused op."""
+    """The call of an op of any number of inputs, or of several outputs."""
     forward, promotes, plans, view, residuals = declared.forward, declared.promotes, declared.plans, declared.view, declared.residuals
     n_inputs = None if declared.variadic else len(declared.inputs)
     one_output = declared.outputs is not None and len(declared.outputs) == 1
@@ -279,7 +252,7 @@ def general_call(declared, to_float):
             if promotes and _differ(arrays):
                 arrays = promote(arrays, to_float)
             out = forward(*arrays, **attributes)
-        except (ValueError, TypeError, IndexError) as error:
+        except EXPLAINED as error:
             raise explained(error, declared, arrays, state) from error
         outs = [out] if one_output and not residuals else list(out)
         kept = [outs.pop() for _ in residuals][::-1]

@@ -177,11 +177,6 @@ class Tensor(Value):
         """As booleans."""
         return self.to(np.bool_)
 
-    def __reduce__(self):
-        if not self.is_leaf:
-            raise TypeError(f"a Tensor made by {self.source[0].primitive.name} cannot be copied or pickled: use .detach() or .clone()")
-        return _rebuilt, (type(self), self.data, self.requires_grad, self.source[0].extra.name if self.source else None)
-
     # -- gradients --
 
     @property
@@ -273,7 +268,8 @@ class Tensor(Value):
 
     def _check_leaf(self, what):
         if not self.is_leaf:
-            raise RuntimeError(f"{what}: this Tensor was computed by {self.source[0].primitive.name}; only leaves can be: detach() it first")
+            maker = self.source[0].primitive.name
+            raise RuntimeError(f"{what}: this Tensor was computed by {maker}; only leaves can be copied: detach() it first")
 
     def __copy__(self):
         return _filled(type(self), self.data, self.source, self.changed)
@@ -616,15 +612,6 @@ class HookHandle:
     def remove(self):
         """Take the hook away."""
         self.hooks.pop(self.place, None)
-
-
-def _rebuilt(cls, array, requires_grad, name):
-    """A leaf again, after copying or pickling."""
-    tensor = cls(array)
-    tensor.requires_grad_(requires_grad)
-    if tensor.source is not None:
-        tensor.source[0].extra.name = name
-    return tensor
 
 
 # NumPy's universal functions that record when they are called with a Tensor

@@ -40,7 +40,7 @@ class Kernel:
         folder, outer = cache_directory(), numba.config.CACHE_DIR
         try:
             numba.config.CACHE_DIR = folder or ""
-            compiled = numba.njit(self.function, cache=folder is not None, nogil=True, **self.options)
+            compiled = numba.njit(self.function, cache=folder is not None, nogil=True, error_model="numpy", **self.options)
         finally:
             numba.config.CACHE_DIR = outer
         setattr(sys.modules[self.function.__module__], self.function.__name__, compiled)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .. import kernels
 from ..primitive import primitive
 from ..record import Value
 from . import random
@@ -22,7 +23,14 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-relu.derivatives(lambda g, out: where(out > 0, g, 0.0))
+@primitive
+def gate(g, by):
+    """``g`` where ``by`` > 0, else 0: the derivative of `relu`, and its own."""
+    return kernels.elementwise.gate(g, by)
+
+
+relu.derivatives(lambda g, out: gate(g, out))
+gate.derivatives(lambda h, by: gate(h, by), None)
 
 
 @primitive(promotes="float")

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .. import kernels
 from ..dtypes import promote
 from ..graph import add, cast
 from ..primitive import primitive
@@ -91,7 +92,8 @@ def _pow_base_rule(g, x, y):
 def _pow_exponent_rule(g, x, y, out):
     if isinstance(x, (int, float)) and x > 0:
         return g * out * math.log(x)
-    return g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x)))
+    no_power = (x == 0) & (y >= 0)
+    return g * where(no_power, 0.0, out * log(where(no_power, 1.0, x)))
 
 
 pow.derivatives(_pow_base_rule, _pow_exponent_rule)
@@ -187,7 +189,14 @@ def tanh(x):
     return np.tanh(x)
 
 
-tanh.derivatives(lambda g, out: g * (1.0 - out * out))
+@primitive
+def tanh_backward(g, y):
+    """g (1 - y**2): the derivative of tanh by its value y."""
+    return kernels.elementwise.tanh_backward(g, y)
+
+
+tanh.derivatives(lambda g, out: tanh_backward(g, out))
+tanh_backward.derivatives(lambda h, y: tanh_backward(h, y), lambda h, g, y: h * g * y * -2.0)
 
 _LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}  # by bytes of the dtype: e to this is still finite
 
@@ -202,7 +211,14 @@ def sigmoid(x):
     return np.reciprocal(out, out=out)
 
 
-sigmoid.derivatives(lambda g, out: g * out * (1.0 - out))
+@primitive
+def sigmoid_backward(g, y):
+    """g y (1 - y): the derivative of the logistic function by its value y."""
+    return kernels.elementwise.sigmoid_backward(g, y)
+
+
+sigmoid.derivatives(lambda g, out: sigmoid_backward(g, out))
+sigmoid_backward.derivatives(lambda h, y: sigmoid_backward(h, y), lambda h, g, y: h * g * (1.0 - 2.0 * y))
 
 
 @primitive(promotes="float")

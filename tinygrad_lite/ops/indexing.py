@@ -6,7 +6,7 @@ import numpy as np
 
 from ..primitive import primitive
 from ..record import Value
-from .shape import canonical_dim, slice_items
+from .shape import canonical_dim, reshape_to, slice_items
 
 __all__ = [
     "embedding", "gather", "getitem", "index_select", "one_hot", "scatter", "scatter_add", "scatter_zeros", "take_along",
@@ -24,7 +24,8 @@ _HOLE = object()  # stands in a template where an index array goes
 
 
 def getitem(x, index):
-    """``x[index]`` as NumPy's: slices, integers, None, Ellipsis, integer and boolean arrays. Steps are positive."""
+    """``x[index]`` as NumPy's: slices, integers, None, Ellipsis, integer and boolean arrays. Steps are positive. A number beside
+    arrays is a slice taken first, as PyTorch has it."""
     index = index if isinstance(index, tuple) else (index,)
     template, arrays = [], []
     for item in index:
@@ -44,6 +45,11 @@ def getitem(x, index):
             arrays.append(item if isinstance(item, Value) else array)
     if not arrays:
         return slice_items(x, index=tuple(template))
+    if any(isinstance(item, (int, np.integer)) for item in template):  # as PyTorch: a number takes its slice first
+        masks = iter([a.ndim if a.dtype == bool else 1 for a in arrays])
+        first = [[item] if item is not _HOLE else [slice(None)] * next(masks) for item in template]
+        x = slice_items(x, index=tuple(item for items in first for item in items))
+        template = [item if item is _HOLE or item is Ellipsis else slice(None) for item in template if not isinstance(item, (int, np.integer))]
     return gather_items(x, *arrays, template=tuple(template))
 
 
@@ -152,6 +158,8 @@ def scatter_at(x, index, src, *, dim):
     """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays."""
     dim = canonical_dim(dim, x.ndim)
     _check_along(x.shape, index, dim)
+    if isinstance(src, np.ndarray) and src.dtype != x.dtype:
+        raise TypeError(f"src is {src.dtype}, x is {x.dtype}: bring them to one dtype with .to(dtype)")
     out = x.copy()
     out[_grid(index, dim)] = src
     return out
@@ -217,6 +225,8 @@ def index_select(x, dim, index):
     """Slices of ``x`` along ``dim`` in the order of the 1-dimensional integer ``index``."""
     if index.ndim > 1:
         raise ValueError(f"index_select: index must have one dimension, got {index.shape}; x[index] takes more")
+    if index.ndim == 0:
+        index = reshape_to(index, shape=(1,))
     return take_rows(x, index, dim=canonical_dim(dim, x.ndim))
 
 

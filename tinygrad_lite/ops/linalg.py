@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 from ..errors import describe
+from ..graph import broadcast_to
 from ..primitive import primitive
 from .shape import diagonal, reshape_to, unsqueeze
 
@@ -88,6 +92,11 @@ def outer(x, y):
 # -- linear: a family closed under differentiation -----------------------------------------------------------------
 
 
+def _rows(x):
+    """``x`` as a matrix of its last dimension; sizes may be 0, which a -1 in reshape does not allow."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 @primitive
 def linear(x, weight, bias=None):
     """x W^T + b: ``x`` (..., in), ``weight`` (out, in), ``bias`` (out) or None -> (..., out)."""
@@ -98,28 +107,39 @@ def linear(x, weight, bias=None):
         raise ValueError(f"x has {x.shape[-1] if x.ndim else 'no'} features, weight {weight.shape} expects {weight.shape[1]}")
     if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
         raise ValueError(f"bias is {describe(bias)}, expected {weight.shape[:1]} {x.dtype}")
-    out = np.dot(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), weight.T)
-    if bias is not None:
-        out += bias
-    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], -1)
+    rows = _rows(x)
+    if rows.size * len(weight) < _LARGE_PRODUCT:
+        out = np.dot(rows, weight.T)
+        if bias is not None:
+            out += bias
+    else:  # W x^T is a tenth to a sixth faster than x W^T in OpenBLAS, and the bias is added as the result is turned
+        out = np.empty((len(rows), len(weight)), x.dtype)
+        np.add(np.dot(weight, rows.T).T, x.dtype.type(0) if bias is None else bias, out=out)
+    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
+
+
+_LARGE_PRODUCT = 2_000_000  # multiply-adds from which on the order of the operands counts
 
 
 @primitive
 def linear_weight(g, x):
     """Sum of the outer products of rows: (..., out), (..., in) -> (out, in), the gradient of a `linear`'s weight."""
-    if x.ndim != 2:
-        g, x = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
-    return np.dot(g.T, x)
+    return np.dot(_rows(g).T, _rows(x))
 
 
 @primitive
 def linear_bias(g):
     """Sum of the rows: (..., out) -> (out), the gradient of a `linear`'s bias."""
-    rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-    return np.dot(np.ones(len(rows), g.dtype), rows)  # by BLAS: half the time of add.reduce
+    rows = _rows(g)
+    return np.dot(_ones(len(rows), g.dtype), rows)  # by BLAS: half the time of add.reduce
 
 
-@primitive
+@functools.lru_cache(maxsize=16)
+def _ones(n, dtype):
+    return np.ones(n, dtype)
+
+
+@primitive(view=True)
 def repeat_rows(x, *, shape):
     """(out) -> ``shape`` (..., out): the adjoint of `linear_bias`."""
     return np.broadcast_to(x, shape)
@@ -137,7 +157,7 @@ def linear_input(g, weight):
     """g W: (..., out), (out, in) -> (..., in), the gradient of a `linear`'s input."""
     if g.ndim == 2:
         return np.dot(g, weight)
-    return np.dot(g.reshape(-1, g.shape[-1]), weight).reshape(*g.shape[:-1], -1)
+    return np.dot(_rows(g), weight).reshape(*g.shape[:-1], weight.shape[1])
 
 
 linear_input.derivatives(lambda h, weight: linear(h, weight), lambda h, g: linear_weight(g, h))
@@ -152,23 +172,29 @@ repeat_rows.derivatives(lambda h: linear_bias(h))
 @primitive
 def einsum_of(*operands, equation):
     """Sum of products over the letters that ``equation`` does not put out; no letter stands twice in one operand."""
-    return np.einsum(equation, *operands, optimize=len(operands) > 1)
+    for x in operands[1:]:
+        _check_same_dtype(operands[0], x, ("one operand", "another"))
+    out = np.einsum(equation, *operands, optimize=len(operands) > 1)
+    return out.copy() if len(operands) == 1 else out  # of one operand NumPy may give a view
 
 
 def _einsum_rule(g, i, inputs, equation):
-    terms, out = equation.split("->")
-    terms = terms.split(",")
-    target = terms[i]
-    others = [(t, x) for k, (t, x) in enumerate(zip(terms, inputs)) if k != i]
-    known = set(out).union(*(t for t, _ in others))
-    reduced = "".join(c for c in target if c in known)  # a letter that stands nowhere else was summed: repeat along it
-    result = einsum_of(g, *(x for _, x in others), equation=f"{','.join([out, *(t for t, _ in others)])}->{reduced}")
-    if reduced != target:
-        from ..graph import broadcast_to
-
-        shape = tuple(n if c in known else 1 for c, n in zip(target, inputs[i].shape))
-        result = broadcast_to(reshape_to(result, shape=shape), shape=inputs[i].shape)
+    adjoint, alone = _adjoint_equation(equation, i)
+    result = einsum_of(g, *inputs[:i], *inputs[i + 1 :], equation=adjoint)
+    if any(alone):
+        shape = inputs[i].shape
+        result = broadcast_to(reshape_to(result, shape=tuple(1 if a else n for a, n in zip(alone, shape))), shape=shape)
     return result
+
+
+def _adjoint_equation(equation, i):
+    """The equation of the gradient of operand ``i``, and for each of its letters whether it stands nowhere else: it was
+    summed, so the gradient is repeated along it."""
+    left, out = equation.split("->")
+    terms = left.split(",")
+    target, others = terms.pop(i), [out, *terms]
+    known = set("".join(others))
+    return f"{','.join(others)}->{''.join(c for c in target if c in known)}", [c not in known for c in target]
 
 
 einsum_of.derivatives(each=_einsum_rule)
@@ -221,7 +247,5 @@ def _to_sizes(term, t, sizes):
     """An operand whose size 1 broadcasts against another's size."""
     shape = tuple(sizes[c] for c in term)
     if shape != tuple(t.shape):
-        from ..graph import broadcast_to
-
         t = broadcast_to(t, shape=shape)
     return term, t

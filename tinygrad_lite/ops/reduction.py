@@ -210,8 +210,15 @@ def var(x, dim=None, correction=1, keepdim=False):
 
 
 def std(x, dim=None, correction=1, keepdim=False):
-    """The standard deviation, the root of `var`."""
-    return ew.sqrt(var(x, dim, correction, keepdim))
+    """The standard deviation, the root of `var`; its derivative at 0 is 0."""
+    return _power(var(x, dim, correction, keepdim), 0.5)
+
+
+def _power(x, exponent):
+    """x ** exponent of x >= 0, whose derivative at 0 is 0 and not infinite."""
+    zero = x == 0
+    safe = ew.where(zero, 1.0, x)
+    return ew.where(zero, 0.0, ew.sqrt(safe) if exponent == 0.5 else ew.pow(safe, exponent))
 
 
 @primitive(promotes="float")
@@ -235,8 +242,9 @@ logsumexp.derivatives(
 
 @primitive
 def cumsum(x, *, dim):
-    """Running sums along ``dim``."""
-    return np.cumsum(x, canonical_dim(dim, x.ndim)).reshape(x.shape)
+    """Running sums along ``dim``; of integers and booleans in int64."""
+    dtype = np.int64 if x.dtype.kind in "biu" else None
+    return np.cumsum(x, canonical_dim(dim, x.ndim), dtype).reshape(x.shape)
 
 
 cumsum.derivatives(lambda g, dim: flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if g.ndim else g)
@@ -272,4 +280,7 @@ def norm(x, p=2, dim=None, keepdim=False):
         return amin(size, dim=dim, keepdim=keepdim)
     if p == 0:
         return sum(ew.where(x == 0, ew.zeros_like(size), ew.zeros_like(size) + 1), dim=dim, keepdim=keepdim)
-    return ew.pow(sum(ew.pow(size, float(p)), dim=dim, keepdim=keepdim), 1.0 / p)
+    if p < 0:
+        size = ew.where(x == 0, float("inf"), size)  # 1 / 0, so that the norm is 0
+        return ew.pow(sum(ew.pow(size, float(p)), dim=dim, keepdim=keepdim), 1.0 / p)
+    return _power(sum(_power(size, float(p)), dim=dim, keepdim=keepdim), 1.0 / p)

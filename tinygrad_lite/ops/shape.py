@@ -316,9 +316,15 @@ def repeat(x, *sizes):
 # -- triangles ---------------------------------------------------------------------------------------------------
 
 
+def _check_matrix(x):
+    if x.ndim < 2:
+        raise ValueError("x must have at least two dimensions")
+
+
 @primitive
 def tril(x, *, diagonal=0):
     """The lower triangle of the last two dimensions, zeros above ``diagonal``."""
+    _check_matrix(x)
     return np.tril(x, diagonal)
 
 
@@ -328,6 +334,7 @@ tril.derivatives(lambda g, diagonal: tril(g, diagonal=diagonal))
 @primitive
 def triu(x, *, diagonal=0):
     """The upper triangle of the last two dimensions, zeros below ``diagonal``."""
+    _check_matrix(x)
     return np.triu(x, diagonal)
 
 

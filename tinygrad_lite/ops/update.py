@@ -8,7 +8,7 @@ from .. import kernels
 from ..primitive import update
 from ..state import local
 
-__all__ = ["adam_update", "assign", "sgd_update"]
+__all__ = ["adam_update", "assign", "momentum_update", "sgd_update"]
 
 
 @update(0)
@@ -38,19 +38,25 @@ def _check_gradient(parameter, gradient):
         )
 
 
-@update(0, 2)
-def sgd_update(parameter, gradient, velocity, lr, *, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, first=False):
-    """One step of stochastic gradient descent, with momentum (Polyak, 1964) and Nesterov's form (Sutskever et al., 2013).
+@update(0)
+def sgd_update(parameter, gradient, lr, *, weight_decay=0.0):
+    """One step of gradient descent: parameter -= lr * (gradient + weight_decay * parameter)."""
+    _check_gradient(parameter, gradient)
+    if weight_decay:
+        gradient = np.asarray(gradient + gradient.dtype.type(weight_decay) * parameter)
+    kernels.update.sgd(parameter, gradient, float(lr))
 
-    d = gradient + weight_decay * parameter;  velocity = momentum * velocity + (1 - dampening) * d (d itself the first time);
-    parameter -= lr * (d + momentum * velocity if nesterov else velocity). ``velocity`` is the parameter itself if momentum is 0.
+
+@update(0, 2)
+def momentum_update(
+    parameter, gradient, velocity, lr, *, momentum, dampening=0.0, weight_decay=0.0, nesterov=False, first=False
+):  # fmt: skip
+    """One step of gradient descent with momentum (Polyak, 1964), or Nesterov's form of it (Sutskever et al., 2013).
+
+    d = gradient + weight_decay * parameter;  velocity = momentum * velocity + (1 - dampening) * d, the ``first`` time d itself;
+    parameter -= lr * (d + momentum * velocity if nesterov else velocity)
     """
     _check_gradient(parameter, gradient)
-    if momentum == 0:
-        if weight_decay:
-            gradient = gradient + gradient.dtype.type(weight_decay) * parameter
-        kernels.update.sgd(parameter, gradient, float(lr))
-        return
     if first:
         velocity[...] = 0
     kept = 1.0 if first else 1.0 - dampening

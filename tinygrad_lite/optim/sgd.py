@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ops.update import sgd_update
+from ..ops.update import momentum_update, sgd_update
 from .optimizer import Optimizer
 
 
@@ -23,8 +23,8 @@ class SGD(Optimizer):
     def update(self, k, parameter, gradient):
         """One step of parameter ``k``."""
         if not self.options["momentum"]:
-            sgd_update(parameter, gradient, parameter, self._lr, weight_decay=self.options["weight_decay"])
+            sgd_update(parameter, gradient, self._lr, weight_decay=self.options["weight_decay"])
             return
         first = k not in self.state
         velocity = self.zeros_for(k, parameter, "velocity")["velocity"]
-        sgd_update(parameter, gradient, velocity, self._lr, first=first, **self.options)
+        momentum_update(parameter, gradient, velocity, self._lr, first=first, **self.options)

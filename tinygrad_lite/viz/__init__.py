@@ -7,6 +7,7 @@ language of Graphviz (dot.py); another output would start from the same form.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -57,10 +58,8 @@ def render(outputs, path="graph.svg", **options):
         return _write(path, digraph.pipe(format=kind))
     except graphviz.ExecutableNotFound:
         text = _write(path.with_suffix(".dot"), digraph.source.encode())
-        print(
-            f"the program dot is not installed: wrote {text}; for the picture: apt install graphviz, then dot -T{kind} {text} -o {path}",
-            file=sys.stderr,
-        )
+        how = f"apt install graphviz, then dot -T{kind} {shlex.quote(str(text))} -o {shlex.quote(str(path))}"
+        print(f"the program dot is not installed: wrote {text}; for the picture: {how}", file=sys.stderr)
         return text
 
 

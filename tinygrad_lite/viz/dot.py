@@ -12,7 +12,7 @@ LOOKS = {
     "constant": {"fillcolor": "#F3F3F3", "color": "#9A9A9A", "style": "filled,dashed", "fontsize": "9"},
     "output": {"fillcolor": "#F8E2EB", "color": "#B0587F", "penwidth": "1.8"},
 }
-MEANING = {"op": "op", "parameter": "parameter", "input": "input (requires grad)", "constant": "constant (no gradient)", "output": "output"}
+MEANING = {kind: kind for kind in LOOKS} | {"input": "input (requires grad)", "constant": "constant (no gradient)"}
 GROUP_FILLS = ("#FAFAFA", "#F4F5F7")  # by depth, in turn, so that a box shows inside a box
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -52,16 +52,23 @@ def to_digraph(picture, *, name="graph", direction="TB", legend=True):
             boxes[i][0].subgraph(boxes[k][0])
     for i in outer:
         digraph.subgraph(boxes[i][0])
+    with_leaves = {edge.end for edge in picture.edges if _is_leaf_beside(picture.nodes[edge.start], picture.nodes[edge.end])}
     for edge in picture.edges:
         start, end = picture.nodes[edge.start], picture.nodes[edge.end]
         label = _edge_label(edge, start, end, picture.dtype)
         from_to = f"{start.name or start.kind} to {end.name or end.kind}"
         tooltip = text(f"{edge.shape} {edge.dtype}", from_to)
-        said = {"label": text(label)} if label else {}
+        said = {"label": type(tooltip)(f" {text(label)} ")} if label else {}  # spaces, for the text touches the arrow without
         if start.kind == "op":
             said["weight"] = "4"  # what was computed goes straight, leaves stand aside
+            if start.group != end.group and edge.end in with_leaves:
+                said["minlen"] = "2"  # room for the leaves: so boxes stand below each other, not side by side
         digraph.edge(f"n{edge.start}", f"n{edge.end}", **said, tooltip=tooltip, labeltooltip=tooltip)
     return digraph
+
+
+def _is_leaf_beside(node, op):
+    return node.kind != "op" and node.group == op.group
 
 
 def _lines(node):

@@ -84,6 +84,9 @@ def picture(outputs, *, params=None):
     targets = _targets(outputs)
     found, uses = _reached([source[0] for _, source in targets])
     build = _Builder(uses, _names(params))
+    for node in found:  # groups in the order in which they ran, not in which their parameters were made
+        if node.primitive is not None:
+            build.group(node.scope)
     for node in found:
         (build.leaf if node.primitive is None else build.op)(node)
     for name, source in targets:
@@ -230,8 +233,8 @@ class _Builder:
                 arrows.append((self.at[upstream], shape, dtype, _output_name(upstream, key), argument))
             elif dtype is not None:
                 name = "" if declared.variadic or len(argument) == 1 else argument
-                inside = group if beside else None
-                start = self.add("constant", name, shape=tuple(shape), dtype=str(dtype), group=inside, place=place if beside else "")
+                where = {"group": group, "place": place} if beside else {}
+                start = self.add("constant", name, shape=tuple(shape), dtype=str(dtype), **where)
                 arrows.append((start, shape, dtype, "", argument))
             elif key is not None:  # a Python number
                 text, natural = short(key), declared.name in _COMMUTE or i == len(node.edges) - 1 == 1

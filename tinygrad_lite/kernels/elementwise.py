@@ -1,0 +1,69 @@
+"""Derivatives of activations: one pass, where NumPy needs several with temporaries. Each loop has its plain NumPy text as twin,
+which also serves arrays that are not contiguous."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import kernel
+
+
+def _run(loop, twin, g, other):
+    """``loop`` on contiguous arrays of one floating dtype, else ``twin``."""
+    out = np.empty(g.shape, g.dtype)
+    simple = g.flags.c_contiguous and other.flags.c_contiguous and g.dtype == other.dtype and g.dtype.itemsize >= 4
+    (loop if simple else twin)(g, other, out)
+    return out
+
+
+@kernel
+def gate_loop(g, by, out):
+    flat, against, result = g.ravel(), by.ravel(), out.ravel()
+    for i in range(flat.size):
+        result[i] = flat[i] if against[i] > 0 else flat.dtype.type(0)
+
+
+def gate_twin(g, by, out):
+    """out = g where by > 0, else 0, by NumPy."""
+    out[...] = np.where(by > 0, g, g.dtype.type(0))
+
+
+def gate(g, by):
+    """``g`` where ``by`` > 0, else 0."""
+    return _run(gate_loop, gate_twin, g, by)
+
+
+@kernel
+def tanh_backward_loop(g, y, out):
+    flat, value, result = g.ravel(), y.ravel(), out.ravel()
+    one = flat.dtype.type(1)
+    for i in range(flat.size):
+        result[i] = flat[i] * (one - value[i] * value[i])
+
+
+def tanh_backward_twin(g, y, out):
+    """out = g (1 - y**2), by NumPy."""
+    out[...] = g * (1 - y * y)
+
+
+def tanh_backward(g, y):
+    """g (1 - y**2) for y = tanh(x)."""
+    return _run(tanh_backward_loop, tanh_backward_twin, g, y)
+
+
+@kernel
+def sigmoid_backward_loop(g, y, out):
+    flat, value, result = g.ravel(), y.ravel(), out.ravel()
+    one = flat.dtype.type(1)
+    for i in range(flat.size):
+        result[i] = flat[i] * value[i] * (one - value[i])
+
+
+def sigmoid_backward_twin(g, y, out):
+    """out = g y (1 - y), by NumPy."""
+    out[...] = g * y * (1 - y)
+
+
+def sigmoid_backward(g, y):
+    """g y (1 - y) for y = 1 / (1 + e**-x)."""
+    return _run(sigmoid_backward_loop, sigmoid_backward_twin, g, y)
