@@ -94,9 +94,15 @@ def _commit():
         return "unknown"
 
 
+def _settings(*prefixes, without=()):
+    """The environment variables whose names start so, as text."""
+    found = [f"{name}={value}" for name, value in os.environ.items() if name.startswith(prefixes) and name not in without]
+    return ", ".join(found) or "default settings"
+
+
 def facts(packages):
     """Machine, system, versions: label -> text."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("MALLOC_") or name in ALLOCATOR_VARIABLES}
+    allocator, threads = _settings("MALLOC_", *ALLOCATOR_VARIABLES), _settings("OMP_", "GOMP_", "KMP_", without=THREAD_VARIABLES)
     return {
         "date": time.strftime("%Y-%m-%d %H:%M %Z"),
         "commit": _commit(),
@@ -105,8 +111,8 @@ def facts(packages):
         "load before": ", ".join(f"{load:.2f}" for load in os.getloadavg()) + " (1, 5, 15 minutes)",
         "system": f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver()) or 'unknown C library'}",
         "allocator": "the C library's malloc, the same for all: "
-        + (", ".join(f"{name}={value}" for name, value in settings.items()) or "default settings")
-        + f"; transparent huge pages: {_first('/sys/kernel/mm/transparent_hugepage/enabled')}",
+        + f"{allocator}; transparent huge pages: {_first('/sys/kernel/mm/transparent_hugepage/enabled')}",
+        "settings of thread pools, beside their size": threads,
         "python": platform.python_version(),
         "versions": ", ".join(f"{package} {version(package)}" for package in packages),
     }

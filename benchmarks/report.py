@@ -52,7 +52,7 @@ def step_table(results, setting):
             line.append(f"{target:g} {verdict(results, ratio['torch'] >= target)}")
         lines.append(line)
     if "torch" in names:
-        header.append("target of PyTorch's ratio")
+        header.append("target for PyTorch")
     worst = max(max(row.values()) for row in part["deviations"].values())
     return (
         f"## {SETTINGS[setting]}\n\n{markdown(header, lines)}\n\n"
@@ -103,7 +103,8 @@ def memory_table(results):
     explained = (
         "Fresh processes, all threads. What the steps add is the peak of resident memory in the steps above what is held after the "
         "import (batch and first weights, the same for all, are already there): parameters, gradients, optimiser state, "
-        "activations, and code that is loaded or compiled only when a step runs. The smallest row has next to no arrays: it shows that code."
+        "activations, and code that is loaded or compiled only when a step runs. The smallest row has next to no arrays: it shows "
+        "that code."
     )
     return f"## First call and memory\n\n{markdown(header, lines)}\n\n{explained}\n\n" + "\n".join(notes)
 
@@ -146,32 +147,33 @@ def plot(results, path):
     import matplotlib.pyplot as plt
 
     settings, names = [s for s in SETTINGS if s in results], results["frameworks"][1:]
-    keys = list(results[settings[0]]["samples"])
-    height = 0.8 / len(names)
-    figure, panels = plt.subplots(
-        1, len(settings), figsize=(2 + 5 * len(settings), 1.6 + 0.25 * len(keys) * (len(names) + 1)), sharey=True, squeeze=False
-    )
+    keys, height = list(results[settings[0]]["samples"]), 0.8 / len(names)
+    size = 2 + 5 * len(settings), 2 + 0.2 * len(keys) * (len(names) + 1)
+    figure, panels = plt.subplots(1, len(settings), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
     for panel, setting in zip(panels[0], settings):
+        value = [ratios(results[setting]["samples"][key], names) for key in keys]
         for i, name in enumerate(names):
-            values = [ratios(results[setting]["samples"][key], names)[name] for key in keys]
             places = [k + (i - (len(names) - 1) / 2) * height for k in range(len(keys))]
             color = "0.7" if name == CONTROL else f"C{i}"
-            bars = panel.barh(places, values, height * 0.9, color=color, label=FRAMEWORKS[name].title)
-            panel.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=7)
+            panel.barh(places, [v[name] - 1 for v in value], height * 0.9, left=1, color=color, label=FRAMEWORKS[name].title)
+            for place, v in zip(places, value):  # the numbers in a column of their own
+                panel.text(1.01, place, f"{v[name]:.2f}", transform=panel.get_yaxis_transform(), va="center", fontsize=7)
             if name == "torch":
                 targets = [ROWS[key].target[setting == "all_threads"] for key in keys]
                 panel.vlines(targets, [p - height / 2 for p in places], [p + height / 2 for p in places], "black", linewidth=2)
-        panel.axvline(1, color="black", linewidth=0.8, zorder=0)
+        panel.axvline(1, color="black", linewidth=0.8)
         panel.set(xscale="log", title=SETTINGS[setting], xlabel="time of peer / time of tinygrad_lite")
+        panel.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
         panel.set_yticks(range(len(keys)), [ROWS[key].title.replace(", ", "\n", 1) for key in keys], fontsize=8)
-        panel.margins(x=0.15)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0][0].invert_yaxis()
-    panels[0][-1].legend(fontsize=8, loc="lower right")
-    title = "Above 1: ours is faster. Black dash: target of PyTorch's ratio"
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), fontsize=8)
+    title = "Bars to the right: ours is faster. Black dash: target of PyTorch's ratio"
     figure.suptitle("QUICK RUN, NO MEASUREMENT" if results["quick"] else title, fontsize=10)
-    figure.tight_layout()
     figure.savefig(path, dpi=150)
+    plt.close(figure)
 
 
 def write(results, folder):

@@ -1,7 +1,7 @@
 """The table of the op proofs: a row is an op, inputs and an independent reference in NumPy or SciPy.
 
-`CASES` has rows for every primitive in the registry (a primitive without one fails a test), `COMPOSED` for the public functions made
-of them, `UPDATES` for the ops that write in place. What is proved of each row stands in test_primitives.py.
+`CASES` has rows for every primitive in the registry (a primitive without one fails a test), `COMPOSED` for the public functions
+made of them, `UPDATES` for the ops that write in place. What is proved of each row stands in test_primitives.py.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Case:
     def arrays(self, dtype=np.float64):
         """The inputs, drawn the same each time; floating arrays in ``dtype``."""
         rng = np.random.default_rng(zlib.crc32(self.op.encode()))
-        drawn = [x(rng) if callable(x) else x for x in self.inputs]
+        drawn = [x(rng) if callable(x) else x.copy() if isinstance(x, np.ndarray) else x for x in self.inputs]
         return [x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in drawn]
 
     def run(self, *inputs):
@@ -130,7 +130,16 @@ def unary(op, reference, domain, *, shapes=((3, 4), (), (2, 3, 2), (0, 3)), **at
         case(op, reference, domain(*shape), **attributes)
 
 
-PAIRS = [((3, 4), (3, 4)), ((3, 4), (4,)), ((2, 1, 3), (4, 1)), ((), ()), ((2, 3), ()), ((), (2,)), ((0, 3), (1, 3)), ((1, 3), (0, 1))]
+PAIRS = [
+    ((3, 4), (3, 4)),
+    ((3, 4), (4,)),
+    ((2, 1, 3), (4, 1)),
+    ((), ()),
+    ((2, 3), ()),
+    ((), (2,)),
+    ((0, 3), (1, 3)),
+    ((1, 3), (0, 1)),
+]
 
 
 def binary(op, reference, domain, second=None):
@@ -195,14 +204,27 @@ case("div", np.divide, integers(-3, 4)(5), integers(1, 4)(5), out_dtype=np.float
 
 # -- choice ------------------------------------------------------------------------------------------------------
 
-for shapes in [((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (3, 4)), ((2, 3), (), (3,)), ((), (2, 3), (3,)), ((), (), ()), ((0, 3), (3,), (1, 1))]:
+for shapes in [
+    ((3, 4), (3, 4), (3, 4)),
+    ((3, 1), (4,), (3, 4)),
+    ((2, 3), (), (3,)),
+    ((), (2, 3), (3,)),
+    ((), (), ()),
+    ((0, 3), (3,), (1, 1)),
+]:
     case("where", lambda c, x, y: c * x + (1 - c) * y, masks(*shapes[0]), normal(*shapes[1]), normal(*shapes[2]))
 case("where", lambda c, x, y: c * x + (1 - c) * y, masks(3, 4), normal(3, 4), 0.25)
 case("where", lambda c, x, y: c * x + (1 - c) * y, masks(3, 4), 0.25, normal(3, 4))
 binary("maximum", lambda x, y: (x + y + np.abs(x - y)) / 2, normal)
 binary("minimum", lambda x, y: (x + y - np.abs(x - y)) / 2, normal)
 for low, high in [(-0.9, 0.4), (None, 0.4), (-0.9, None), (0.2, 0.2)]:
-    unary("clamp", lambda x, min, max: np.minimum(np.maximum(x, -INF if min is None else min), INF if max is None else max), away, min=low, max=high)
+    unary(
+        "clamp",
+        lambda x, min, max: np.minimum(np.maximum(x, -INF if min is None else min), INF if max is None else max),
+        away,
+        min=low,
+        max=high,
+    )
 unary("sign", lambda x: x / np.abs(x), away)
 binary("heaviside", lambda x, values: (x > 0) * np.ones(np.shape(values)), away, normal)
 case("heaviside", lambda x, values: values, np.zeros(3), normal(3), order=0)
@@ -232,7 +254,8 @@ def sum_to_reference(x, shape):
     return x.sum(tuple(d for d, n in enumerate(shape) if n == 1), keepdims=True).reshape(shape)
 
 
-SUM_TO = [((3, 4), (4,)), ((3, 4), (3, 1)), ((2, 3, 4), (3, 1)), ((2, 3, 4), ()), ((2, 3), (2, 3)), ((5,), (1,)), ((2, 1, 3), (1, 1, 3)), ((), ()),
+SUM_TO = [((3, 4), (4,)), ((3, 4), (3, 1)), ((2, 3, 4), (3, 1)), ((2, 3, 4), ()), ((2, 3), (2, 3)), ((5,), (1,)),
+    ((2, 1, 3), (1, 1, 3)), ((), ()),
           ((0, 3), (3,)), ((0, 3), (1, 3)), ((2, 0), ())]  # fmt: skip
 for big, small in SUM_TO:
     case("sum_to", sum_to_reference, normal(*big), shape=small)
@@ -243,13 +266,35 @@ case("cast", lambda x, dtype: x.astype(np.float32), normal(3), order=0, dtype=np
 
 # -- shape -------------------------------------------------------------------------------------------------------
 
-for before, after in [((3, 4), (2, 6)), ((3, 4), (-1,)), ((2, 3, 2), (3, -1)), ((1,), ()), ((), (1, 1)), ((0, 3), (3, 0)), ((4,), (2, 2))]:
+for before, after in [
+    ((3, 4), (2, 6)),
+    ((3, 4), (-1,)),
+    ((2, 3, 2), (3, -1)),
+    ((1,), ()),
+    ((), (1, 1)),
+    ((0, 3), (3, 0)),
+    ((4,), (2, 2)),
+]:
     case("reshape_to", lambda x, shape: np.array(list(x.flat)).reshape(shape), normal(*before), shape=after)
-for shape, dims in [((3, 4), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (-1, 0, -2)), ((), ()), ((5,), (0,)), ((0, 3, 2), (1, 2, 0))]:
+for shape, dims in [
+    ((3, 4), (1, 0)),
+    ((2, 3, 4), (2, 0, 1)),
+    ((2, 3, 4), (-1, 0, -2)),
+    ((), ()),
+    ((5,), (0,)),
+    ((0, 3, 2), (1, 2, 0)),
+]:
     case("permute_to", lambda x, dims: np.einsum(x, range(x.ndim), [d % x.ndim for d in dims]), normal(*shape), dims=dims)
 for shape, dims in [((3, 4), 0), ((3, 4), (-1,)), ((2, 3, 2), (0, 2)), ((3,), ()), ((), 0), ((0, 3), (0, 1))]:
     case("flip", lambda x, dims: np.flip(x, dims) if x.ndim else x, normal(*shape), dims=dims)
-for shape, shifts, dims in [((3, 4), 1, 0), ((3, 4), (-1, 5), (0, -1)), ((3, 4), 2, None), ((5,), -7, 0), ((0, 3), 1, 1), ((2, 3, 2), 1, (1,))]:
+for shape, shifts, dims in [
+    ((3, 4), 1, 0),
+    ((3, 4), (-1, 5), (0, -1)),
+    ((3, 4), 2, None),
+    ((5,), -7, 0),
+    ((0, 3), 1, 1),
+    ((2, 3, 2), 1, (1,)),
+]:
     case("roll", lambda x, shifts, dims: np.roll(x, shifts, dims), normal(*shape), shifts=shifts, dims=dims)
 
 
@@ -260,7 +305,8 @@ def summed(places, x, shape):
 
 SLICES = [
     ((3, 4), (1,)), ((3, 4), (slice(1, None),)), ((3, 4), (slice(None), -1)), ((3, 4), (slice(None, None, 2), slice(0, 4, 3))),
-    ((3, 4), (None, Ellipsis, 2)), ((2, 3, 4), (0, Ellipsis, slice(-2, None))), ((2, 3, 4), (Ellipsis, None)), ((), ()), ((), (None,)),
+    ((3, 4), (None, Ellipsis, 2)), ((2, 3, 4), (0, Ellipsis, slice(-2, None))), ((2, 3, 4), (Ellipsis, None)), ((), ()),
+    ((), (None,)),
     ((5,), (3,)), ((0, 3), (slice(None), 1)), ((3, 4), (slice(2, 2),)),
 ]  # fmt: skip
 for shape, index in SLICES:
@@ -269,7 +315,15 @@ for shape, index in SLICES:
     case("unslice", lambda x, index, shape: summed(np.arange(np.prod(shape, dtype=int)).reshape(shape)[index], x, shape),
          normal(*inner), index=index, shape=shape)  # fmt: skip
 
-DIAGONALS = [((3, 4), 0, 0, 1), ((3, 4), 1, 0, 1), ((4, 3), -2, 0, 1), ((2, 3, 3), 0, 1, 2), ((3, 2, 4), -1, 2, 0), ((3, 3), 3, 0, 1), ((0, 3), 0, 0, 1)]
+DIAGONALS = [
+    ((3, 4), 0, 0, 1),
+    ((3, 4), 1, 0, 1),
+    ((4, 3), -2, 0, 1),
+    ((2, 3, 3), 0, 1, 2),
+    ((3, 2, 4), -1, 2, 0),
+    ((3, 3), 3, 0, 1),
+    ((0, 3), 0, 0, 1),
+]
 
 
 def diagonal_reference(x, offset, dim1, dim2):
@@ -314,10 +368,12 @@ for shape, k in [((3, 4), 0), ((3, 4), 1), ((4, 3), -1), ((2, 3, 3), 0), ((0, 3)
 
 _MASK = np.array([[True, False, True, True], [False, False, True, False], [True, True, False, False]])
 ITEMS = [
-    ((4, 3), (_HOLE,), (A(0, 2, 2, -1),)), ((4, 3), (_HOLE,), (np.array([[1, 1], [0, 3]]),)), ((4, 3), (slice(None), _HOLE), (A(2, 0),)),
+    ((4, 3), (_HOLE,), (A(0, 2, 2, -1),)), ((4, 3), (_HOLE,), (np.array([[1, 1], [0, 3]]),)),
+    ((4, 3), (slice(None), _HOLE), (A(2, 0),)),
     ((4, 3), (_HOLE, _HOLE), (A(0, 3, 3), A(1, 1, 1))), ((4, 3, 2), (_HOLE, slice(None), _HOLE), (A(0, 3), A(1, 1))),
     ((4, 3), (_HOLE, None, slice(1, None)), (A(1, 1),)), ((3, 4), (_HOLE,), (_MASK,)), ((3, 4, 2), (_HOLE,), (_MASK,)),
-    ((3, 4), (Ellipsis, _HOLE), (A(1, 1, 0),)), ((4,), (_HOLE,), (np.array(2),)), ((4, 3), (_HOLE,), (np.zeros(0, np.int64),)), ((0, 3), (slice(None), _HOLE), (A(1, 1),)),
+    ((3, 4), (Ellipsis, _HOLE), (A(1, 1, 0),)), ((4,), (_HOLE,), (np.array(2),)), ((4, 3), (_HOLE,), (np.zeros(0, np.int64),)),
+    ((0, 3), (slice(None), _HOLE), (A(1, 1),)),
     ((4, 3), (_HOLE, _HOLE), (np.array([[0], [2]]), A(0, 1))), ((), (_HOLE,), (np.array(True),)),
 ]  # fmt: skip
 
@@ -332,7 +388,9 @@ def places_of(shape, template, arrays):
 
 
 for shape, template, arrays in ITEMS:
-    case("gather_items", lambda x, *i, template: x.take(places_of(x.shape, template, i)), normal(*shape), *arrays, template=template)
+    case(
+        "gather_items", lambda x, *i, template: x.take(places_of(x.shape, template, i)), normal(*shape), *arrays, template=template
+    )
     case("scatter_items", lambda x, *i, template, shape: summed(places_of(shape, template, i), x, shape),
          normal(*places_of(shape, template, arrays).shape), *arrays, template=template, shape=shape)  # fmt: skip
 
@@ -375,15 +433,18 @@ def last_written_reference(index, shape, dim):
     return out
 
 
-ALONG = [((3, 4), A([0, 2, 2, 1]), 0), ((3, 4), A([3, 0], [1, 1], [2, 2]), 1), ((3, 4), A([3, 3, 0, 0, 1]), -1), ((2, 3, 2), np.array([[[1, 0]], [[0, 2]]]), 1),
-         ((5,), A(4, 4, 0), 0), ((), np.array(0), 0), ((3, 4), np.zeros((0, 4), np.int64), 0), ((2, 0), np.zeros((1, 0), np.int64), 0)]  # fmt: skip
+ALONG = [((3, 4), A([0, 2, 2, 1]), 0), ((3, 4), A([3, 0], [1, 1], [2, 2]), 1), ((3, 4), A([3, 3, 0, 0, 1]), -1),
+    ((2, 3, 2), np.array([[[1, 0]], [[0, 2]]]), 1),
+         ((5,), A(4, 4, 0), 0), ((), np.array(0), 0), ((3, 4), np.zeros((0, 4), np.int64), 0),
+         ((2, 0), np.zeros((1, 0), np.int64), 0)]  # fmt: skip
 for shape, index, dim in ALONG:
     case("take_along", gather_reference, normal(*shape), index, dim=dim)
     case("scatter_zeros", scatter_reference, normal(*index.shape), index, shape=shape, dim=dim)
     case("scatter_at", scatter_at_reference, normal(*shape), index, normal(*index.shape), dim=dim)
     case("scatter_at", scatter_at_reference, normal(*shape), index, 0.5, dim=dim)
     case("last_written", last_written_reference, index, shape=shape, dim=dim)
-ROWS = [((4, 3), A(1, 1, 3, 0), 0), ((4, 3), np.array([[2, 0], [2, 2]]), 0), ((4, 3), A(2, 2), 1), ((2, 3, 2), A(2, 0), 1), ((4, 3), np.array(2), 0), ((4,), A(3, 3), 0),
+ROWS = [((4, 3), A(1, 1, 3, 0), 0), ((4, 3), np.array([[2, 0], [2, 2]]), 0), ((4, 3), A(2, 2), 1), ((2, 3, 2), A(2, 0), 1),
+    ((4, 3), np.array(2), 0), ((4,), A(3, 3), 0),
         ((4, 3), np.zeros(0, np.int64), 0), ((4, 0), A(1), 0)]  # fmt: skip
 
 
@@ -399,7 +460,12 @@ for shape, index, dim in ROWS:
     case("take_rows", lambda x, index, dim: x[(slice(None),) * dim + (index,)], normal(*shape), index, dim=dim)
     case("add_rows", add_rows_reference, normal(*shape[:dim], *index.shape, *shape[dim + 1 :]), index, shape=shape, dim=dim)
 for labels, n in [(A(0, 2, 1), 4), (np.array([[1], [0]]), -1), (np.array(1), 3), (np.zeros(0, np.int64), 2)]:
-    case("one_hot", lambda labels, num_classes: np.eye(max(num_classes, labels.max(initial=-1) + 1), dtype=int)[labels], labels, num_classes=n)
+    case(
+        "one_hot",
+        lambda labels, num_classes: np.eye(max(num_classes, labels.max(initial=-1) + 1), dtype=int)[labels],
+        labels,
+        num_classes=n,
+    )
 
 # -- reductions --------------------------------------------------------------------------------------------------
 
@@ -408,8 +474,14 @@ reducing("mean", numpys(np.mean), normal, empty=(3, 2))
 case("mean", lambda x, dim: np.zeros((0,)), normal(0, 3), dim=1)
 reducing("amax", numpys(np.max), distinct)
 reducing("amin", numpys(np.min), distinct)
-reducing("logsumexp", lambda x, dim=None, keepdim=False: np.log(np.sum(np.exp(x), axis=dim if x.ndim else None, keepdims=keepdim)), normal)
-reducing("euclidean_norm", lambda x, dim=None, keepdim=False: np.sum(x**2, axis=dim if x.ndim else None, keepdims=keepdim) ** 0.5, away)
+reducing(
+    "logsumexp",
+    lambda x, dim=None, keepdim=False: np.log(np.sum(np.exp(x), axis=dim if x.ndim else None, keepdims=keepdim)),
+    normal,
+)
+reducing(
+    "euclidean_norm", lambda x, dim=None, keepdim=False: np.sum(x**2, axis=dim if x.ndim else None, keepdims=keepdim) ** 0.5, away
+)
 reducing("argmax", lambda x, dim=None, keepdim=False: np.argmax(x, dim, keepdims=keepdim), distinct, dims=(None, 0, -1))
 reducing("argmin", lambda x, dim=None, keepdim=False: np.argmax(-x, dim, keepdims=keepdim), distinct, dims=(None, 0, -1))
 case("sum", lambda x: 0.0, normal(0, 3))
@@ -417,8 +489,11 @@ case("sum", lambda x: x.sum(), masks(3, 4))
 case("argmax", lambda x, dim: A(1, 0), np.array([[0, 3, 3], [2, 2, 1]]), dim=1)
 case("argmin", lambda x, dim: A(0, 2), np.array([[0, 3, 0], [2, 2, 1]]), dim=1)
 for op, sign in [("max_along", 1), ("min_along", -1)]:
-    for (shape, dim), keepdim in itertools.product([((3, 4), 0), ((3, 4), -1), ((2, 3, 2), 1), ((4,), 0), ((), 0), ((0, 3), 1)], (False, True)):
-        case(op, lambda x, dim, keepdim, sign=sign: (sign * np.max(sign * x, dim, keepdims=keepdim), np.argmax(sign * x, dim, keepdims=keepdim)) if x.ndim
+    for (shape, dim), keepdim in itertools.product(
+        [((3, 4), 0), ((3, 4), -1), ((2, 3, 2), 1), ((4,), 0), ((), 0), ((0, 3), 1)], (False, True)
+    ):
+        case(op, lambda x, dim, keepdim,
+            sign=sign: (sign * np.max(sign * x, dim, keepdims=keepdim), np.argmax(sign * x, dim, keepdims=keepdim)) if x.ndim
              else (x, np.array(0)), distinct(*shape), dim=dim, keepdim=keepdim)  # fmt: skip
 for shape, dim in [((3, 4), 0), ((3, 4), -1), ((2, 3, 2), 1), ((5,), 0), ((), 0), ((0, 3), 0), ((3, 0), 1)]:
     case("cumsum", lambda x, dim: np.add.accumulate(x, dim) if x.ndim else x, normal(*shape), dim=dim)
@@ -434,14 +509,25 @@ case("gate", lambda g, by: g * A(0, 0, 1), normal(3), np.array([0.0, -1.0, 2.0])
 unary("leaky_relu", lambda x, negative_slope=0.01: x * np.where(x > 0, 1, negative_slope), away)
 unary("leaky_relu", lambda x, negative_slope: x * np.where(x > 0, 1, negative_slope), away, shapes=[(3, 4)], negative_slope=0.3)
 unary("softplus", lambda x: np.log(1 + np.exp(x)), normal)
-unary("softplus", lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log(1 + np.exp(x * beta)) / beta), away, shapes=[(3, 4), ()], beta=2.0, threshold=0.5)
+unary(
+    "softplus",
+    lambda x, beta, threshold: np.where(x * beta > threshold, x, np.log(1 + np.exp(x * beta)) / beta),
+    away,
+    shapes=[(3, 4), ()],
+    beta=2.0,
+    threshold=0.5,
+)
 for shape, dim in [((3, 4), 1), ((3, 4), 0), ((2, 3, 2), -2), ((4,), 0), ((), 0), ((0, 3), 1), ((3, 0), 1)]:
     case("softmax", lambda x, dim: scipy.special.softmax(x, dim) if x.size > 1 else np.ones(x.shape), normal(*shape), dim=dim)
-    case("log_softmax", lambda x, dim: scipy.special.log_softmax(x, dim) if x.size > 1 else np.zeros(x.shape), normal(*shape), dim=dim)
-for shape, reduction in itertools.product([(3, 4), (5,), ()], ["mean", "sum", "none"]):
-    case("squared_error", lambda x, y, reduction: {"mean": np.mean, "sum": np.sum, "none": np.array}[reduction]((x - y) ** 2), normal(*shape), normal(*shape), reduction=reduction)
-case("squared_error", lambda x, y, reduction: 0.0, normal(0, 3), normal(0, 3), reduction="sum")
-case("squared_error", lambda x, y, reduction: (x - y) ** 2, normal(0, 3), normal(0, 3), reduction="none")
+    case(
+        "log_softmax",
+        lambda x, dim: scipy.special.log_softmax(x, dim) if x.size > 1 else np.zeros(x.shape),
+        normal(*shape),
+        dim=dim,
+    )
+for shape in [(3, 4), (5,), ()]:
+    case("mean_squared_error", lambda x, y: np.mean((x - y) ** 2), normal(*shape), normal(*shape))
+case("mean_squared_error", lambda x, y: np.nan, normal(0, 3), normal(0, 3))
 
 
 def picked_reference(x, target):
@@ -455,7 +541,12 @@ def cross_entropy_reference(x, target, reduction="mean"):
     return {"mean": np.mean, "sum": np.sum, "none": np.array}[reduction](loss)
 
 
-LABELLED = [((3, 4), A(1, 3, 1)), ((4,), np.array(2)), ((2, 3, 2), A([0, 2], [1, 1])), ((2, 3, 2, 2), np.array([[[0, 2], [1, 1]], [[2, 2], [0, 1]]]))]
+LABELLED = [
+    ((3, 4), A(1, 3, 1)),
+    ((4,), np.array(2)),
+    ((2, 3, 2), A([0, 2], [1, 1])),
+    ((2, 3, 2, 2), np.array([[[0, 2], [1, 1]], [[2, 2], [0, 1]]])),
+]
 for shape, target in [*LABELLED, ((0, 3), np.zeros(0, np.int64))]:
     case("picked", picked_reference, normal(*shape), target)
 for (shape, target), reduction in itertools.product(LABELLED, ["mean", "sum", "none"]):
@@ -468,16 +559,25 @@ for (shape, target), reduction in itertools.product(LABELLED, ["mean", "sum", "n
         return (scipy.special.softmax(x, axis) - one_hot) * share
 
     def with_residual(op, g, x, target, **attributes):
-        logits = x.data if isinstance(x, tl.Tensor) else x
-        _, probabilities = registry["cross_entropy"].forward(logits, target)
-        return op(g, x, target, probabilities, **attributes)[0]
+        _, gradients = registry["cross_entropy"].forward(*(t.data if isinstance(t, tl.Tensor) else t for t in (x, target)), **attributes)
+        return op(g, x, target, gradients, **attributes)[0]
 
-    case("cross_entropy_backward", cross_entropy_backward_reference, normal(*(target.shape if reduction == "none" else ())), normal(*shape), target,
+    case("cross_entropy_backward", cross_entropy_backward_reference, normal(*(target.shape if reduction == "none" else ())),
+        normal(*shape), target,
          reduction=reduction, call=with_residual)  # fmt: skip
 case("cross_entropy", cross_entropy_reference, normal(0, 3), np.zeros(0, np.int64), reduction="sum")
-case("cross_entropy_backward", lambda g, x, target, reduction: x * 0, normal(0), normal(0, 3), np.zeros(0, np.int64), reduction="none", call=with_residual)
+case(
+    "cross_entropy_backward",
+    lambda g, x, target, reduction: x * 0,
+    normal(0),
+    normal(0, 3),
+    np.zeros(0, np.int64),
+    reduction="none",
+    call=with_residual,
+)
 for shape in [(3, 4), (), (0, 2)]:
-    case("bernoulli_loss", lambda x, y: scipy.special.entr(y) + scipy.special.entr(1 - y) + scipy.special.rel_entr(y, x) + scipy.special.rel_entr(1 - y, 1 - x),
+    case("bernoulli_loss", lambda x,
+        y: scipy.special.entr(y) + scipy.special.entr(1 - y) + scipy.special.rel_entr(y, x) + scipy.special.rel_entr(1 - y, 1 - x),
          probability(*shape), probability(*shape))  # fmt: skip
 
 # -- products ----------------------------------------------------------------------------------------------------
@@ -487,7 +587,8 @@ def matmul_reference(x, y):
     return (x[..., :, :, None] * y[..., None, :, :]).sum(-2)
 
 
-for left, right in [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 1)), ((2, 1, 2, 3), (4, 3, 2)), ((3, 3), (3, 3)), ((0, 3), (3, 2)),
+for left, right in [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 1)), ((2, 1, 2, 3), (4, 3, 2)),
+    ((3, 3), (3, 3)), ((0, 3), (3, 2)),
                     ((2, 0), (0, 3)), ((0, 2, 3), (3, 2))]:  # fmt: skip
     case("matmul_nd", matmul_reference, normal(*left), normal(*right))
 for shape in [(2, 3), (4, 2, 3), (0, 3)]:
@@ -510,8 +611,10 @@ case("linear", linear_reference, normal(2, 3, 0), normal(4, 0), normal(4))
 case("linear", linear_reference, normal(2, 3, 2), normal(0, 2), normal(0))
 case("linear", linear_reference, normal(3, 3), normal(3, 3), normal(3))
 for equation, shapes in [
-    ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij->ji", [(2, 3)]), ("ij->i", [(2, 3)]), ("ij->", [(2, 3)]), ("i,i->", [(4,), (4,)]), ("i,j->ij", [(2,), (3,)]),
-    ("bij,bjk->bik", [(2, 3, 2), (2, 2, 3)]), ("bij,bij->b", [(2, 3, 2), (2, 3, 2)]), ("ij,jk,kl->il", [(2, 3), (3, 2), (2, 4)]), ("ij,k->ik", [(2, 3), (4,)]),
+    ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij->ji", [(2, 3)]), ("ij->i", [(2, 3)]), ("ij->", [(2, 3)]), ("i,i->", [(4,), (4,)]),
+    ("i,j->ij", [(2,), (3,)]),
+    ("bij,bjk->bik", [(2, 3, 2), (2, 2, 3)]), ("bij,bij->b", [(2, 3, 2), (2, 3, 2)]), ("ij,jk,kl->il", [(2, 3), (3, 2), (2, 4)]),
+    ("ij,k->ik", [(2, 3), (4,)]),
     (",i->i", [(), (3,)]), ("ij,ij->ij", [(3, 3), (3, 3)]), ("ij,jk->ik", [(0, 3), (3, 2)]), ("i,j->", [(2,), (3,)]), ("->", [()]),
 ]:  # fmt: skip
     case("einsum_of", lambda *xs, equation: np.einsum(equation, *xs), *(normal(*s) for s in shapes), equation=equation)
@@ -543,8 +646,15 @@ def adam_reference(p, g, m, s, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_de
     return p - lr * (m / (1 - betas[0] ** step)) / (np.sqrt(s / (1 - betas[1] ** step)) + eps), m, s, step
 
 
+def in_lists(op, *inputs, **attributes):
+    """The update of one parameter: all but the rate stand in lists."""
+    if "first" in attributes:
+        attributes["first"] = [attributes["first"]]
+    return op(*([x] for x in inputs[:-1]), inputs[-1], **attributes)
+
+
 def updating(op, reference, *inputs, **attributes):
-    UPDATES.append(Case(op, inputs, reference, attributes))
+    UPDATES.append(Case(op, inputs, reference, attributes, None if op == "assign_to" else in_lists))
 
 
 for shape in [(3, 4), (), (0, 2)]:
@@ -553,12 +663,43 @@ updating("assign_to", lambda target, value: (value,), normal(3), integers(0, 5)(
 for shape, decay in [((3, 4), 0.0), ((3, 4), 0.1), ((), 0.1), ((0, 4), 0.0)]:
     updating("sgd_update", sgd_reference, normal(*shape), normal(*shape), np.array(0.1), weight_decay=decay)
 for options in [{}, {"first": True, "dampening": 0.3}, {"dampening": 0.3}, {"nesterov": True, "weight_decay": 0.1}]:
-    updating("momentum_update", momentum_reference, normal(3, 4), normal(3, 4), normal(3, 4), np.array(0.1), momentum=0.9, **options)
-updating("momentum_update", momentum_reference, normal(0, 4), normal(0, 4), normal(0, 4), np.array(0.1), momentum=0.5)
+    options = {"first": False, **options}
+    updating(
+        "momentum_update", momentum_reference, normal(3, 4), normal(3, 4), normal(3, 4), np.array(0.1), momentum=0.9, **options
+    )
+updating(
+    "momentum_update",
+    momentum_reference,
+    normal(0, 4),
+    normal(0, 4),
+    normal(0, 4),
+    np.array(0.1),
+    momentum=0.5,
+    first=False,
+)
 for options in [{}, {"betas": (0.5, 0.9), "eps": 1e-3}, {"weight_decay": 0.1}]:
-    updating("adam_update", adam_reference, normal(3, 4), normal(3, 4), normal(3, 4), positive(3, 4), np.array(3), np.array(0.01), **options)
+    updating(
+        "adam_update",
+        adam_reference,
+        normal(3, 4),
+        normal(3, 4),
+        normal(3, 4),
+        positive(3, 4),
+        np.array(3),
+        np.array(0.01),
+        **options,
+    )
 updating("adam_update", adam_reference, normal(), normal(), normal(), positive(), np.array(1), np.array(0.01))
-updating("adam_update", adam_reference, normal(0, 2), normal(0, 2), normal(0, 2), normal(0, 2), np.array(1), np.array(0.01))
+updating(
+    "adam_update",
+    adam_reference,
+    normal(0, 2),
+    normal(0, 2),
+    normal(0, 2),
+    normal(0, 2),
+    np.array(1),
+    np.array(0.01),
+)
 
 # -- compositions ------------------------------------------------------------------------------------------------
 
@@ -579,24 +720,35 @@ for dim, correction, keepdim in [(None, 1, False), (0, 1, True), (-1, 0, False),
 for p, dim in itertools.product([1, 2, 3, 0, 0.5, 1.5, -1, INF, -INF, "fro"], [None, 0, (0, 1)]):
     composed(f"norm-{p}-{dim}", lambda x, p=p, dim=dim: tl.norm(x, p, dim), lambda x, p=p, dim=dim: {
         0: lambda a: np.sum(a != 0, axis=dim), INF: lambda a: np.max(a, axis=dim), -INF: lambda a: np.min(a, axis=dim),
-        "fro": lambda a: np.sqrt(np.sum(a * a, axis=dim))}.get(p, lambda a: np.sum(a**p, axis=dim) ** (1 / p))(np.abs(x)), distinct(2, 3))  # fmt: skip
+        "fro": lambda a: np.sqrt(np.sum(a * a, axis=dim))}.get(p, lambda a: np.sum(a**p, axis=dim) ** (1 / p))(np.abs(x)),
+            distinct(2, 3))  # fmt: skip
 for name, function, reference, *shapes in [
-    ("trace", "ii->", np.trace, (3, 3)), ("diagonal", "ii->i", np.diag, (3, 3)), ("transpose", "ij->ji", np.transpose, (2, 3)), ("implicit", "ij,jk", np.matmul, (2, 3), (3, 2)),
+    ("trace", "ii->", np.trace, (3, 3)), ("diagonal", "ii->i", np.diag, (3, 3)), ("transpose", "ij->ji", np.transpose, (2, 3)),
+    ("implicit", "ij,jk", np.matmul, (2, 3), (3, 2)),
     ("implicit-order", "ba", np.transpose, (2, 3)), ("ellipsis", "...ij,...jk->...ik", np.matmul, (4, 2, 3), (4, 3, 2)),
-    ("ellipsis-broadcast", "...ij,...jk->...ik", np.matmul, (1, 2, 3), (4, 3, 2)), ("ellipsis-uneven", "...ij,jk->...ik", np.matmul, (2, 4, 2, 3), (3, 2)),
-    ("dot", "i,i", np.dot, (3,), (3,)), ("outer", "i,j->ij", np.outer, (2,), (3,)), ("attention", "bhqd,bhkd->bhqk", lambda q, k: q @ np.swapaxes(k, -1, -2), (2, 1, 3, 2), (2, 1, 2, 2)),
+    ("ellipsis-broadcast", "...ij,...jk->...ik", np.matmul, (1, 2, 3), (4, 3, 2)),
+    ("ellipsis-uneven", "...ij,jk->...ik", np.matmul, (2, 4, 2, 3), (3, 2)),
+    ("dot", "i,i", np.dot, (3,), (3,)), ("outer", "i,j->ij", np.outer, (2,), (3,)),
+    ("attention", "bhqd,bhkd->bhqk", lambda q, k: q @ np.swapaxes(k, -1, -2), (2, 1, 3, 2), (2, 1, 2, 2)),
     ("bilinear", "bi,oij,bj->bo", lambda x, w, y: np.stack([((x @ m) * y).sum(1) for m in w], 1), (3, 2), (4, 2, 2), (3, 2)),
-    ("sum-all", "ijk->", np.sum, (2, 3, 2)), ("implicit-ellipsis", "...a", lambda x: x, (2, 3)), ("batch-diagonal", "bii->bi", lambda x: np.diagonal(x, 0, 1, 2), (2, 3, 3)),
-    ("thrice", "iii->i", lambda x: x[np.arange(2), np.arange(2), np.arange(2)], (2, 2, 2)), ("spaces", " i j , j -> i ", np.matmul, (2, 3), (3,)),
+    ("sum-all", "ijk->", np.sum, (2, 3, 2)), ("implicit-ellipsis", "...a", lambda x: x, (2, 3)),
+    ("batch-diagonal", "bii->bi", lambda x: np.diagonal(x, 0, 1, 2), (2, 3, 3)),
+    ("thrice", "iii->i", lambda x: x[np.arange(2), np.arange(2), np.arange(2)], (2, 2, 2)),
+    ("spaces", " i j , j -> i ", np.matmul, (2, 3), (3,)),
 ]:  # fmt: skip
     composed(f"einsum-{name}", lambda *xs, e=function: tl.einsum(e, *xs), reference, *(normal(*s) for s in shapes))
 
 INDICES = {
-    "int": 1, "negative": -1, "slice": slice(1, 3), "step": slice(None, None, 2), "tuple": (2, 1), "none": (None, slice(None), None), "ellipsis": (Ellipsis, 0),
-    "list": [0, 2, 2], "array": np.array([[0, 1], [3, 3]]), "two": (np.array([0, 1, 3]), np.array([2, 2, 0])), "mask": np.array([True, False, True, True]),
-    "mask-2d": np.arange(12).reshape(4, 3) % 3 == 1, "slice-array": (slice(1, None), np.array([0, 0])), "array-slice": ([1, 1], slice(0, 2)),
-    "mask-column": (np.array([True, False, True, True]), slice(None), 1), "empty-slice": slice(2, 2), "empty-list": [], "all": (), "full": (1, 2, 0),
-    "numpy-int": np.int64(2), "array-none": (np.array([1, 0]), None), "separated": (np.array([0, 1]), slice(None), np.array([1, 0])),
+    "int": 1, "negative": -1, "slice": slice(1, 3), "step": slice(None, None, 2), "tuple": (2, 1),
+    "none": (None, slice(None), None), "ellipsis": (Ellipsis, 0),
+    "list": [0, 2, 2], "array": np.array([[0, 1], [3, 3]]), "two": (np.array([0, 1, 3]), np.array([2, 2, 0])),
+    "mask": np.array([True, False, True, True]),
+    "mask-2d": np.arange(12).reshape(4, 3) % 3 == 1, "slice-array": (slice(1, None), np.array([0, 0])),
+    "array-slice": ([1, 1], slice(0, 2)),
+    "mask-column": (np.array([True, False, True, True]), slice(None), 1), "empty-slice": slice(2, 2), "empty-list": [], "all": (),
+    "full": (1, 2, 0),
+    "numpy-int": np.int64(2), "array-none": (np.array([1, 0]), None),
+    "separated": (np.array([0, 1]), slice(None), np.array([1, 0])),
 }  # fmt: skip
 for name, index in INDICES.items():
     composed(f"getitem-{name}", lambda x, i=index: ops.getitem(x, i), lambda x, i=index: x[i], normal(4, 3, 2))
@@ -605,8 +757,20 @@ composed("getitem-tensor", lambda x: ops.getitem(x, tl.tensor([3, 0])), lambda x
 
 CONCATENATED = [((2, 3), (2, 3), 0), ((2, 3), (2, 3), 1), ((2, 3), (2, 3), -1), ((0, 3), (0, 3), 0)]
 for left, right, dim in CONCATENATED:
-    composed(f"cat-{dim}", lambda x, y, d=dim: tl.cat([x, y], d), lambda x, y, d=dim: np.concatenate([x, y], d), normal(*left), normal(*right))
-    composed(f"stack-{dim}", lambda x, y, d=dim: tl.stack([x, y], d), lambda x, y, d=dim: np.stack([x, y], d), normal(*left), normal(*right))
+    composed(
+        f"cat-{dim}",
+        lambda x, y, d=dim: tl.cat([x, y], d),
+        lambda x, y, d=dim: np.concatenate([x, y], d),
+        normal(*left),
+        normal(*right),
+    )
+    composed(
+        f"stack-{dim}",
+        lambda x, y, d=dim: tl.stack([x, y], d),
+        lambda x, y, d=dim: np.stack([x, y], d),
+        normal(*left),
+        normal(*right),
+    )
 composed("stack-0d", lambda x, y: tl.stack([x, y]), lambda x, y: np.array([x, y]), normal(), normal())
 composed("split", lambda x: tl.split(x, 2), lambda x: [x[:2], x[2:4], x[4:]], normal(5, 2))
 composed("split-sizes", lambda x: tl.split(x, [1, 3], -1), lambda x: [x[:, :1], x[:, 1:]], normal(2, 4))
@@ -626,31 +790,80 @@ composed("unsqueeze", lambda x: tl.unsqueeze(x, -1), lambda x: x[..., None], nor
 composed("transpose", lambda x: tl.transpose(x, 0, -1), lambda x: np.swapaxes(x, 0, -1), normal(2, 3, 4))
 composed("narrow", lambda x: tl.narrow(x, 1, -3, 2), lambda x: x[:, 1:3], normal(2, 4))
 composed("diagonal", lambda x: tl.diagonal(x, 1, -2, -1), lambda x: np.diagonal(x, 1, 1, 2), normal(2, 3, 3))
-composed("gather", lambda x: tl.gather(x, 1, A([0, 0], [2, 1])), lambda x: np.take_along_axis(x, A([0, 0], [2, 1]), 1), normal(2, 3))
+composed(
+    "gather", lambda x: tl.gather(x, 1, A([0, 0], [2, 1])), lambda x: np.take_along_axis(x, A([0, 0], [2, 1]), 1), normal(2, 3)
+)
 composed("index_select", lambda x: tl.index_select(x, -1, A(2, 2, 0)), lambda x: x[:, [2, 2, 0]], normal(2, 3))
 composed("index_select-0d", lambda x: tl.index_select(x, 1, np.array(2)), lambda x: x[:, [2]], normal(2, 3))
 composed("embedding", lambda w: tl.embedding(A([0, 1], [1, 1]), w), lambda w: w[A([0, 1], [1, 1])], normal(3, 2))
 SCATTERED = A([0, 2, 2], [1, 1, 0])
-composed("scatter", lambda x, s: tl.scatter(x, 1, SCATTERED, s), lambda x, s: scatter_at_reference(x, SCATTERED, s, 1), normal(2, 3), normal(2, 3))
-composed("scatter-larger", lambda x, s: tl.scatter(x, 0, A([1, 0]), s), lambda x, s: scatter_at_reference(x, A([1, 0]), s[:1, :2], 0), normal(2, 3), normal(2, 3))
-composed("scatter-number", lambda x: tl.scatter(x, 1, SCATTERED, 0.5), lambda x: scatter_at_reference(x, SCATTERED, 0.5, 1), normal(2, 3))
-composed("scatter_add", lambda x, s: tl.scatter_add(x, 1, SCATTERED, s), lambda x, s: x + scatter_reference(s, SCATTERED, (2, 3), 1), normal(2, 3), normal(2, 3))
+composed(
+    "scatter",
+    lambda x, s: tl.scatter(x, 1, SCATTERED, s),
+    lambda x, s: scatter_at_reference(x, SCATTERED, s, 1),
+    normal(2, 3),
+    normal(2, 3),
+)
+composed(
+    "scatter-larger",
+    lambda x, s: tl.scatter(x, 0, A([1, 0]), s),
+    lambda x, s: scatter_at_reference(x, A([1, 0]), s[:1, :2], 0),
+    normal(2, 3),
+    normal(2, 3),
+)
+composed(
+    "scatter-number", lambda x: tl.scatter(x, 1, SCATTERED, 0.5), lambda x: scatter_at_reference(x, SCATTERED, 0.5, 1), normal(2, 3)
+)
+composed(
+    "scatter_add",
+    lambda x, s: tl.scatter_add(x, 1, SCATTERED, s),
+    lambda x, s: x + scatter_reference(s, SCATTERED, (2, 3), 1),
+    normal(2, 3),
+    normal(2, 3),
+)
 composed("elu", tl.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1), away(3, 4))
 composed("elu-alpha", lambda x: tl.elu(x, 0.5), lambda x: np.where(x > 0, x, 0.5 * (np.exp(x) - 1)), away(3, 4))
 composed("gelu", tl.gelu, lambda x: x * scipy.special.ndtr(x), normal(3, 4))
-composed("gelu-tanh", lambda x: tl.gelu(x, "tanh"), lambda x: x * scipy.special.expit(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)), normal(3, 4))
+composed(
+    "gelu-tanh",
+    lambda x: tl.gelu(x, "tanh"),
+    lambda x: x * scipy.special.expit(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)),
+    normal(3, 4),
+)
 composed("dropout-eval", lambda x: tl.dropout(x, 0.5, False), lambda x: x, normal(3))
 composed("dropout-all", lambda x: tl.dropout(x, 1.0), lambda x: 0 * x, normal(3))
 for reduction, reduce in [("mean", np.mean), ("sum", np.sum), ("none", np.array)]:
     composed(f"binary_cross_entropy-{reduction}", lambda x, t, r=reduction: tl.binary_cross_entropy(x, t, r),
-             lambda x, t, reduce=reduce: reduce(-t * np.log(x) - (1 - t) * np.log(1 - x)), probability(2, 3), probability(2, 3))  # fmt: skip
-    composed(f"binary_cross_entropy_with_logits-{reduction}", lambda x, t, r=reduction: tl.binary_cross_entropy_with_logits(x, t, r),
-             lambda x, t, reduce=reduce: reduce(np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0) - x * t), normal(2, 3), probability(2, 3))  # fmt: skip
-    composed(f"nll_loss-{reduction}", lambda x, r=reduction: tl.nll_loss(x, A(1, 0, 1), r), lambda x, reduce=reduce: reduce(-x[[0, 1, 2], [1, 0, 1]]), normal(3, 2))
-    composed(f"mse_loss-{reduction}", lambda x, y, r=reduction: tl.mse_loss(x, y, r), lambda x, y, reduce=reduce: reduce((x - y) ** 2), normal(2, 3), normal(2, 3))
-for name, left, right in [("dot", (3,), (3,)), ("mm", (2, 3), (3, 2)), ("bmm", (2, 2, 3), (2, 3, 1)), ("outer", (2,), (3,)), ("matmul", (3,), (3,)), ("matmul", (2, 3), (3,)),
-                          ("matmul", (3,), (3, 2)), ("matmul", (4, 2, 3), (3,)), ("matmul", (3,), (4, 3, 2)), ("matmul", (2, 3), (4, 3, 2)), ("matmul", (0,), (0,))]:  # fmt: skip
-    composed(name, getattr(tl, name), np.outer if name == "outer" else np.dot if name in ("dot", "mm") else np.matmul, normal(*left), normal(*right))
+             lambda x, t, reduce=reduce: reduce(-t * np.log(x) - (1 - t) * np.log(1 - x)), probability(2, 3),
+             probability(2, 3))  # fmt: skip
+    composed(f"binary_cross_entropy_with_logits-{reduction}", lambda x, t,
+        r=reduction: tl.binary_cross_entropy_with_logits(x, t, r),
+             lambda x, t, reduce=reduce: reduce(np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0) - x * t), normal(2, 3),
+             probability(2, 3))  # fmt: skip
+    composed(
+        f"nll_loss-{reduction}",
+        lambda x, r=reduction: tl.nll_loss(x, A(1, 0, 1), r),
+        lambda x, reduce=reduce: reduce(-x[[0, 1, 2], [1, 0, 1]]),
+        normal(3, 2),
+    )
+    composed(
+        f"mse_loss-{reduction}",
+        lambda x, y, r=reduction: tl.mse_loss(x, y, r),
+        lambda x, y, reduce=reduce: reduce((x - y) ** 2),
+        normal(2, 3),
+        normal(2, 3),
+    )
+for name, left, right in [("dot", (3,), (3,)), ("mm", (2, 3), (3, 2)), ("bmm", (2, 2, 3), (2, 3, 1)), ("outer", (2,), (3,)),
+    ("matmul", (3,), (3,)), ("matmul", (2, 3), (3,)),
+                          ("matmul", (3,), (3, 2)), ("matmul", (4, 2, 3), (3,)), ("matmul", (3,), (4, 3, 2)),
+                          ("matmul", (2, 3), (4, 3, 2)), ("matmul", (0,), (0,))]:  # fmt: skip
+    composed(
+        name,
+        getattr(tl, name),
+        np.outer if name == "outer" else np.dot if name in ("dot", "mm") else np.matmul,
+        normal(*left),
+        normal(*right),
+    )
 composed("max-all", tl.max, np.max, distinct(2, 3))
 composed("min-dim", lambda x: tl.min(x, 0), lambda x: (np.min(x, 0), np.argmin(x, 0)), distinct(2, 3))
 composed("max-two", lambda x, y: tl.max(x, y), np.maximum, normal(2, 3), normal(3))

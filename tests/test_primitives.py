@@ -14,12 +14,15 @@ from cases import CASES, COMPOSED, UPDATES, filled, function_of
 import tinygrad_lite as tl
 from tinygrad_lite import graph, ops
 from tinygrad_lite.ops import indexing, linalg, reduction, shape
-from tinygrad_lite.primitive import registry
+from tinygrad_lite.primitive import primitive, registry
 from tinygrad_lite.record import Value
 
 OWN = {name: p for name, p in registry.items() if p.forward.__module__.startswith("tinygrad_lite.")}
 ROWS = CASES + COMPOSED
 PRIMITIVE = [c for c in CASES if c.call is None]
+
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # ordinary values and their derivatives warn of nothing
 
 
 def each(cases):
@@ -166,6 +169,43 @@ def test_layout_of_inputs_does_not_matter(case):
             close(gradients(case.run, leaves(moved)), slopes)
 
 
+LOCAL = [
+    c for c in PRIMITIVE if registry[c.op].forward.__module__.endswith(("elementwise", "activation")) and "dim" not in c.attributes
+]
+
+
+@each([c for c in LOCAL if {np.shape(x) for x in c.arrays()} == {(3, 4)}])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_arrays_equal_their_parts(case, dtype):
+    """Beyond the size from which memory comes from a pool and kernels take over."""
+    small = case.arrays(dtype)
+    large = [np.tile(a, (200, 250)) for a in small]
+    close(as_tuple(case.run(*large)), [np.tile(o, (200, 250)) for o in as_tuple(case.run(*small))], 1e-6, 1e-7)
+    if differentiable(case):
+        slopes, parts = (
+            tl.grad(case.run(*xs).sum(), [x for x in xs if isinstance(x, Value)], allow_unused=True)
+            for xs in (leaves(large), leaves(small))
+        )
+        close(slopes, [None if g is None else np.tile(g.data, (200, 250)) for g in parts], 1e-6, 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lead", [(2048,), (4, 512)])
+def test_a_large_linear_equals_its_rows(lead, dtype):
+    rng = np.random.default_rng(0)
+    x, weight, bias = (rng.standard_normal(s).astype(dtype) for s in ((*lead, 48), (40, 48), (40,)))
+    g = rng.standard_normal((*lead, 40)).astype(dtype)
+    for b in (bias, None):
+        xs = leaves([x, weight, b])
+        out = linalg.linear(*xs)
+        rows = x.astype(float) @ weight.T.astype(float) + (0 if b is None else b)
+        close([out], [rows], *((1e-3, 1e-3) if dtype == np.float32 else (1e-9, 1e-10)))
+        slopes = tl.grad(out, [t for t in xs if t is not None], g)
+        flat = g.reshape(-1, 40).astype(float)
+        expected = [g.astype(float) @ weight, flat.T @ x.reshape(-1, 48), flat.sum(0)]
+        close(slopes, expected[: len(slopes)], *((1e-3, 2e-3) if dtype == np.float32 else (1e-9, 1e-10)))
+
+
 # -- derivatives -------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +290,38 @@ def test_a_fused_op_equals_its_twin(case):
         close(differentiate(case.run, leaves(arrays)), differentiate(run_twin, leaves(arrays)), 1e-10, 1e-12)
 
 
+@pytest.fixture(params=["kernel", "twin"])
+def fused_product(request):
+    """x * exp(y) as a fused op of two floating inputs, with a backward kernel of its own or through the twin."""
+
+    def twin(x, y):
+        return x * tl.exp(y)
+
+    @primitive(twin=twin)
+    def fused_product(x, y):
+        return x * np.exp(y)
+
+    if request.param == "kernel":
+
+        @fused_product.backward
+        def fused_product_backward(g, x, y):
+            return g * np.exp(y), g * x * np.exp(y)
+
+    yield fused_product, twin
+    registry.pop("fused_product")
+    registry.pop("fused_product_backward", None)
+
+
+def test_a_fused_op_with_one_tensor_for_both_inputs_equals_its_twin(fused_product):
+    op, twin = fused_product
+    for form in (lambda f, t: f(t, t), lambda f, t: f(f(t, t), t), lambda f, t: f(t, t.T)):
+        for differentiate in (gradients, second_gradients):
+            arrays = [np.arange(4.0).reshape(2, 2) / 3]
+            expected = differentiate(lambda t, form=form: form(twin, t), leaves(arrays))
+            close(differentiate(lambda t, form=form: form(op, t), leaves(arrays)), expected)
+        tl.gradcheck(lambda t, form=form: form(op, t), arrays[0], order=2)
+
+
 def test_a_fused_op_of_one_tensor_twice_equals_its_twin():
     """Twice in the graph of one loss, and as the cotangent of its own backward."""
     labels, rng = np.array([1, 0, 2]), np.random.default_rng(0)
@@ -284,6 +356,23 @@ def test_an_update_writes_what_the_reference_says(case, dtype, strided):
         assert tensors[k].changed[0] == before[k]
 
 
+@pytest.mark.parametrize("name", sorted({c.op for c in UPDATES if c.call is not None}))
+def test_an_update_of_lists_is_that_of_each(name):
+    """Each parameter of a list changes as it would alone, whatever the others are."""
+    cases = [c for c in UPDATES if c.op == name and c.attributes == next(c for c in UPDATES if c.op == name).attributes]
+    alone = [[tl.Tensor(a) for a in c.arrays()] for c in cases]
+    for case, tensors in zip(cases, alone):
+        case.run(*tensors)
+    together = [[tl.Tensor(a) for a in c.arrays()] for c in cases]
+    *lists, rates = map(list, zip(*together))
+    attributes = dict(cases[0].attributes)
+    if "first" in attributes:
+        attributes["first"] = [attributes["first"]] * len(cases)
+    function_of(name)(*lists, rates[0], **attributes)
+    for one, other in zip(alone, together):
+        close(other, one, 0, 0)
+
+
 @pytest.mark.parametrize("name", sorted({c.op for c in UPDATES}))
 def test_an_update_refuses_what_is_not_a_leaf(name):
     case = next(c for c in UPDATES if c.op == name)
@@ -303,9 +392,12 @@ def test_an_update_refuses_what_is_not_a_leaf(name):
 
 LINEAR = [  # functions linear in one array of the shape: the backward of each is its adjoint
     ("neg", (3, 4), lambda x: -x), ("sum", (3, 4), lambda x: tl.sum(x, 0)), ("mean", (2, 3, 4), lambda x: tl.mean(x, (0, 2))),
-    ("cumsum", (3, 4), lambda x: tl.cumsum(x, dim=1)), ("permute", (2, 3, 4), lambda x: tl.permute(x, 2, 0, 1)), ("roll", (3, 4), lambda x: tl.roll(x, shifts=(1, -2), dims=(0, 1))),
-    ("flip", (3, 4), lambda x: tl.flip(x, dims=(0,))), ("tril", (4, 4), lambda x: tl.tril(x, diagonal=-1)), ("repeat", (2, 3), lambda x: tl.repeat(x, 2, 1, 2)),
-    ("cat", (2, 3), lambda x: tl.cat([x, x * 2, x], 1)), ("getitem", (4, 3), lambda x: ops.getitem(x, (np.array([0, 0, 3]), slice(1, None)))),
+    ("cumsum", (3, 4), lambda x: tl.cumsum(x, dim=1)), ("permute", (2, 3, 4), lambda x: tl.permute(x, 2, 0, 1)),
+    ("roll", (3, 4), lambda x: tl.roll(x, shifts=(1, -2), dims=(0, 1))),
+    ("flip", (3, 4), lambda x: tl.flip(x, dims=(0,))), ("tril", (4, 4), lambda x: tl.tril(x, diagonal=-1)),
+    ("repeat", (2, 3), lambda x: tl.repeat(x, 2, 1, 2)),
+    ("cat", (2, 3), lambda x: tl.cat([x, x * 2, x], 1)),
+    ("getitem", (4, 3), lambda x: ops.getitem(x, (np.array([0, 0, 3]), slice(1, None)))),
     ("einsum", (3, 3), lambda x: tl.einsum("ii,j->ij", x, np.arange(2.0))), ("diagonal", (3, 4), lambda x: tl.diagonal(x, 1)),
     ("unbind", (3, 4), lambda x: tl.stack(tl.unbind(x, 1)[::-1])), ("expand", (3, 1), lambda x: tl.expand(x, 2, 3, 5)),
 ]  # fmt: skip
@@ -326,19 +418,29 @@ def test_the_backward_of_a_linear_map_is_its_adjoint(name, size, function):
 _I, _T = np.array([2, 0, 2, 2]), (indexing._HOLE, slice(None, None, 2))
 _ALONG = np.array([[0, 2, 2], [1, 1, 0]])
 ADJOINT = [  # name, A, shape of x, A', shape of y: each the other's adjoint
-    ("broadcast_to and sum_to", lambda x: graph.broadcast_to(x, shape=(2, 3, 4)), (3, 1), lambda y: graph.sum_to(y, shape=(3, 1)), (2, 3, 4)),
-    ("slice and unslice", lambda x: shape.slice_items(x, index=(1, slice(None, None, 2))), (3, 4), lambda y: shape.unslice(y, index=(1, slice(None, None, 2)), shape=(3, 4)), (2,)),
-    ("diagonal", lambda x: shape.diagonal_of(x, offset=-1, dim1=2, dim2=0), (3, 2, 4), lambda y: shape.undiagonal(y, offset=-1, dim1=2, dim2=0, shape=(3, 2, 4)), (2, 3)),
-    ("gather_items and scatter_items", lambda x: indexing.gather_items(x, _I, template=_T), (3, 4), lambda y: indexing.scatter_items(y, _I, template=_T, shape=(3, 4)), (4, 2)),
-    ("take_along and scatter_zeros", lambda x: indexing.take_along(x, _ALONG, dim=1), (2, 3), lambda y: indexing.scatter_zeros(y, _ALONG, shape=(2, 3), dim=1), (2, 3)),
-    ("take_rows and add_rows", lambda x: indexing.take_rows(x, _I, dim=1), (2, 3, 2), lambda y: indexing.add_rows(y, _I, shape=(2, 3, 2), dim=1), (2, 4, 2)),
-    ("linear and linear_input", lambda x: linalg.linear(x, np.arange(6.0).reshape(2, 3)), (4, 3), lambda y: linalg.linear_input(y, np.arange(6.0).reshape(2, 3)), (4, 2)),
-    ("linear and linear_weight", lambda w: linalg.linear(np.arange(12.0).reshape(4, 3), w), (2, 3), lambda y: linalg.linear_weight(y, np.arange(12.0).reshape(4, 3)), (4, 2)),
+    ("broadcast_to and sum_to", lambda x: graph.broadcast_to(x, shape=(2, 3, 4)), (3, 1), lambda y: graph.sum_to(y, shape=(3, 1)),
+        (2, 3, 4)),
+    ("slice and unslice", lambda x: shape.slice_items(x, index=(1, slice(None, None, 2))), (3, 4),
+        lambda y: shape.unslice(y, index=(1, slice(None, None, 2)), shape=(3, 4)), (2,)),
+    ("diagonal", lambda x: shape.diagonal_of(x, offset=-1, dim1=2, dim2=0), (3, 2, 4),
+        lambda y: shape.undiagonal(y, offset=-1, dim1=2, dim2=0, shape=(3, 2, 4)), (2, 3)),
+    ("gather_items and scatter_items", lambda x: indexing.gather_items(x, _I, template=_T), (3, 4),
+        lambda y: indexing.scatter_items(y, _I, template=_T, shape=(3, 4)), (4, 2)),
+    ("take_along and scatter_zeros", lambda x: indexing.take_along(x, _ALONG, dim=1), (2, 3),
+        lambda y: indexing.scatter_zeros(y, _ALONG, shape=(2, 3), dim=1), (2, 3)),
+    ("take_rows and add_rows", lambda x: indexing.take_rows(x, _I, dim=1), (2, 3, 2),
+        lambda y: indexing.add_rows(y, _I, shape=(2, 3, 2), dim=1), (2, 4, 2)),
+    ("linear and linear_input", lambda x: linalg.linear(x, np.arange(6.0).reshape(2, 3)), (4, 3),
+        lambda y: linalg.linear_input(y, np.arange(6.0).reshape(2, 3)), (4, 2)),
+    ("linear and linear_weight", lambda w: linalg.linear(np.arange(12.0).reshape(4, 3), w), (2, 3),
+        lambda y: linalg.linear_weight(y, np.arange(12.0).reshape(4, 3)), (4, 2)),
     ("repeat_rows and linear_bias", lambda x: linalg.repeat_rows(x, shape=(2, 4, 3)), (3,), linalg.linear_bias, (2, 4, 3)),
-    ("matmul", lambda x: linalg.matmul_nd(x, np.arange(6.0).reshape(3, 2)), (5, 4, 3), lambda y: linalg.matmul_nd(y, np.arange(6.0).reshape(3, 2).T), (5, 4, 2)),
+    ("matmul", lambda x: linalg.matmul_nd(x, np.arange(6.0).reshape(3, 2)), (5, 4, 3),
+        lambda y: linalg.matmul_nd(y, np.arange(6.0).reshape(3, 2).T), (5, 4, 2)),
     ("permute", lambda x: shape.permute_to(x, dims=(2, 0, 1)), (2, 3, 4), lambda y: shape.permute_to(y, dims=(1, 2, 0)), (4, 2, 3)),
     ("split and cat", lambda x: tl.cat(tl.split(x, [1, 2])[::-1]), (3, 2), lambda y: tl.cat(tl.split(y, [2, 1])[::-1]), (3, 2)),
-    ("cumsum", lambda x: reduction.cumsum(x, dim=0), (4,), lambda y: tl.flip(reduction.cumsum(tl.flip(y, dims=(0,)), dim=0), dims=(0,)), (4,)),
+    ("cumsum", lambda x: reduction.cumsum(x, dim=0), (4,),
+        lambda y: tl.flip(reduction.cumsum(tl.flip(y, dims=(0,)), dim=0), dims=(0,)), (4,)),
 ]  # fmt: skip
 
 
@@ -364,7 +466,11 @@ def test_no_warning_from_large_arguments(name, recwarn):
 
 
 def test_filled_takes_index_arrays_in_order():
-    assert filled((indexing._HOLE, None, indexing._HOLE), (1, 2)) == (1, None, 2) == indexing._filled((indexing._HOLE, None, indexing._HOLE), (1, 2))
+    assert (
+        filled((indexing._HOLE, None, indexing._HOLE), (1, 2))
+        == (1, None, 2)
+        == indexing._filled((indexing._HOLE, None, indexing._HOLE), (1, 2))
+    )
 
 
 # -- the form of derivative rules --------------------------------------------------------------------------------
@@ -386,7 +492,9 @@ def breaches(node, plain, helpers, seen):
         if isinstance(function, ast.Attribute) and not (isinstance(function.value, ast.Name) and function.value.id in NAMESPACES):
             yield f"line {child.lineno}: method .{function.attr}()"
         if isinstance(function, ast.Name) and function.id in helpers and function.id not in seen:
-            names = {n.id for a in [*child.args, *(k.value for k in child.keywords)] for n in ast.walk(a) if isinstance(n, ast.Name)}
+            names = {
+                n.id for a in [*child.args, *(k.value for k in child.keywords)] for n in ast.walk(a) if isinstance(n, ast.Name)
+            }
             if not names <= plain:
                 yield from breaches(helpers[function.id], plain, helpers, {*seen, function.id})
 
@@ -425,7 +533,8 @@ def test_rules_are_operators_and_named_ops():
 @pytest.mark.parametrize(
     ("rule", "wrong"),
     [("lambda g, x: g * np.pi", True), ("lambda g, x: g.sum()", True), ("_helper", True), ("lambda g, x: _helper(g, x)", True),
-     ("lambda g, x: g * cos(x)", False), ("lambda g, dim: g * _plain(dim)", False), ("lambda g, x: reshape_to(g, shape=x.shape)", False)],
+     ("lambda g, x: g * cos(x)", False), ("lambda g, dim: g * _plain(dim)", False),
+     ("lambda g, x: reshape_to(g, shape=x.shape)", False)],
 )  # fmt: skip
 def test_the_check_of_rules_sees_what_is_wrong(rule, wrong):
     source = f"def _helper(g, x):\n    return x.sum()\n\ndef _plain(dim):\n    return dim.bit_length()\n\nsum.derivatives({rule})"

@@ -6,12 +6,14 @@ freed as it goes. Cotangents are borrowed: the walk adds in place only into buff
 
 from __future__ import annotations
 
+import functools
 import sys
 from heapq import heappop, heappush
 
 import numpy as np
 
 from .errors import EXPLAINED, describe
+from .kernels.pool import is_whole
 from .primitive import primitive
 from .record import Value, last_change, leaf_source, mark_changed, new_tensor
 from .state import enable_grad, local, setting
@@ -136,7 +138,7 @@ def twin_vjp(declared, inputs, given, attributes, record):
     """Cotangents for ``inputs`` through the twin, in a walk of its own. Each input becomes a value of its own there, so that
     a tensor passed twice counts once for each use."""
     with enable_grad(), setting("recomputing", True):
-        own = [_own(x) for x in inputs]
+        own = [_apart(x) for x in inputs]
         outs = twin_of(declared)(*own, **attributes)
         outs = outs if isinstance(outs, (tuple, list)) else (outs,)
         pairs = [(o, g) for o, g in zip(outs, given) if isinstance(o, Value) and o.source is not None and g is not None]
@@ -150,7 +152,7 @@ def twin_vjp(declared, inputs, given, attributes, record):
     return results
 
 
-def _own(x):
+def _apart(x):
     if isinstance(x, Value):
         return alias(x) if x.source is not None else x
     if isinstance(x, np.ndarray) and x.dtype.kind == "f":
@@ -169,7 +171,7 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
     wanted  set of keys: walk only where it leads to them
     since   nodes with a smaller serial end the walk, as leaves do
     retain  fill the gradients that `retain_grad` asked for
-    Returns {key: cotangent} of ``wanted``, else of the ends; {key: node} of the ends; the keys whose cotangent is the walk's own.
+    Returns {key: cotangent} of ``wanted``, else of the ends, and {key: node} of the ends.
     """
     reach = None if wanted is None else _leading_to(wanted, [source[0] for source, _ in seeds], since)
     pending, results, ends, owned = {}, {}, {}, set()  # all by key
@@ -198,11 +200,11 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
         if declared.twin is not None:
             made = enumerate(_fused_cotangents(node, given, record))
             made = [(i, c) for i, c in made if edges[i][0] is not None and c is not None]
-            rules, saved = [(i, _made, _AS_IS) for i, _ in made], [(c,) for _, c in made]
+            rules, saved = [(i, _made, _made, _AS_IS) for i, _ in made], [(c,) for _, c in made]
         elif declared.outputs is None:
             given = (_filled(given, node),)
         adds_into = None if record else declared.adds_into
-        for (i, rule, positions), kept in zip(rules, saved):
+        for (i, rule, on_arrays, positions), kept in zip(rules, saved):
             upstream, key, (shape, dtype) = edges[i]
             if reach is not None and upstream not in reach:
                 continue
@@ -224,23 +226,13 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                 owned.add(key)
                 continue
             try:
-                c = rule(*given, *_rewrap(node, kept, positions)) if record else rule(*given, *kept)
-                if c.shape != shape:
-                    if not declared.broadcasts:
-                        raise ValueError(f"its rule made a {c.shape} cotangent, the input is {shape}")
-                    c = sum_to(c, shape=shape)
+                c = rule(*given, *_rewrap(node, kept, positions)) if record else on_arrays(*given, *kept)
+                if not shape or c.shape != shape or c.dtype is not dtype or anomaly:
+                    c = _fitted(c, node, i, record)
             except (*EXPLAINED, FloatingPointError) as error:
                 raise _rule_error(node, i, error) from error
-            if not shape and not record and type(c) is not np.ndarray:
-                c = np.asarray(c)  # operators on 0-d arrays give NumPy scalars; cotangents are arrays
-            if c.dtype is not dtype and c.dtype != dtype:
-                c = cast(c, dtype=dtype)
-            if anomaly:
-                _check_cotangent(node, i, c)
             if previous is None:
                 pending[key] = c
-                if upstream.primitive is None and not record and _is_fresh(c, given, kept):
-                    owned.add(key)
             elif key in owned:
                 previous += c
             elif record:
@@ -251,9 +243,25 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
         if free:
             node.saved = None
     if wanted is None:
-        return pending, ends, owned
+        return pending, ends
     results.update((key, pending[key]) for key in wanted if key in pending)
-    return results, ends, owned
+    return results, ends
+
+
+def _fitted(c, node, i, record):
+    """A cotangent as its input needs it: summed over what was broadcast, of its dtype, an array."""
+    shape, dtype = node.edges[i][2]
+    if c.shape != shape:
+        if not node.primitive.broadcasts:
+            raise ValueError(f"its rule made a {c.shape} cotangent, the input is {shape}")
+        c = sum_to(c, shape=shape)
+    if not record and type(c) is not np.ndarray:
+        c = np.asarray(c)  # operators on 0-d arrays give NumPy scalars
+    if c.dtype != dtype:
+        c = cast(c, dtype=dtype)
+    if local.state.anomaly:
+        _check_cotangent(node, i, c)
+    return c
 
 
 def _enqueue(source, heap, nodes, ends, since):
@@ -266,11 +274,12 @@ def _enqueue(source, heap, nodes, ends, since):
         heappush(heap, -serial)
 
 
-def _is_fresh(c, given, kept):
-    """Whether a rule made this array just now, so that no one else holds its memory."""
-    if type(c) is not np.ndarray or c.base is not None or not c.flags.carray or sys.getrefcount(c) > 4:
-        return False  # 4: the walk, its `pending`, this function, getrefcount
-    return not any(c is g for g in given) and not any(c is k for k in kept)
+def _own(g):
+    """The cotangent ``g`` as an array that nobody else holds: itself if a rule made it, else a copy."""
+    # 3 references: the caller's, this function's, getrefcount's. A cotangent that is kept elsewhere, or was given, has more
+    if sys.getrefcount(g) <= 3 and is_whole(g) and g.flags.carray:
+        return g
+    return np.array(g, order="C")
 
 
 def _leading_to(wanted, starts, since):
@@ -368,6 +377,14 @@ def _check_cotangent(node, i, c):
 # -- backward and grad -------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def _one(dtype):
+    """The derivative of a scalar towards itself: borrowed as all cotangents are, so one array serves all."""
+    one = np.ones((), dtype)
+    one.flags.writeable = False
+    return one
+
+
 def _seed(op, output, given, record):
     """The cotangent a walk starts from: ``given``, or 1 for a scalar."""
     if not isinstance(output, Value):
@@ -379,11 +396,11 @@ def _seed(op, output, given, record):
             f"{op}: this Tensor has no graph: nothing it was computed from has requires_grad=True, or it was computed under no_grad"
         )
     if given is None:
-        if output.data.size != 1:
+        if output.data.ndim and output.data.size != 1:
             raise RuntimeError(
                 f"{op}: the output is {output.data.shape}, not a scalar: reduce it (mean, sum) or give the gradient of each element"
             )
-        given = np.ones(output.data.shape, output.data.dtype)
+        given = np.ones(output.data.shape, output.data.dtype) if output.data.ndim else _one(output.data.dtype)
         return new_tensor(given) if record else given
     array = given.data if isinstance(given, Value) else np.asarray(given, output.data.dtype)
     if array.shape != output.data.shape:
@@ -396,9 +413,16 @@ def _seed(op, output, given, record):
 
 
 def _seeds(op, outputs, given, record):
+    """Pairs of a source and the cotangent that starts there."""
+    if not isinstance(outputs, (tuple, list)):
+        g = _seed(op, outputs, given[0] if isinstance(given, (tuple, list)) and len(given) == 1 else given, record)
+        return [(outputs.source, g)]
+    given = [None] * len(outputs) if given is None else _as_list(given)
+    if len(given) != len(outputs):
+        raise ValueError(f"{op}: {len(given)} {'grad_outputs' if op == 'grad' else 'gradients'} for {len(outputs)} outputs")
     seeds = {}
     for output, g in zip(outputs, given):
-        g, key = _seed(op, output, g, record), None if output.source is None else output.source[1]
+        g, key = _seed(op, output, g, record), output.source[1]
         seeds[key] = (output.source, seeds[key][1] + g if key in seeds else g)
     return list(seeds.values())
 
@@ -413,31 +437,28 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
     retain_graph  keep what the nodes saved, for another walk (default: ``create_graph``)
     create_graph  record the walk, so that the gradients can be differentiated
     """
-    outputs = _as_list(outputs)
-    given = [None] * len(outputs) if gradients is None else _as_list(gradients)
-    if len(given) != len(outputs):
-        raise ValueError(f"backward: {len(given)} gradients for {len(outputs)} outputs")
-    with setting("recording", create_graph):
-        seeds = _seeds("backward", outputs, given, create_graph)
+    state = local.state
+    outer, state.recording = state.recording, create_graph
+    try:
+        seeds = _seeds("backward", outputs, gradients, create_graph)
         free = not (create_graph if retain_graph is None else retain_graph)
-        pending, ends, owned = walk(seeds, record=create_graph, free=free, retain=True)
-        arrived = []
-        for key, g in pending.items():
-            leaf = ends[key]
-            new = _asked_for(leaf, (g,), create_graph, False)[0] if leaf.extra.hooks else g
-            arrived.append((leaf, new, key in owned and not leaf.extra.hooks))  # a hook may hold it
-        for leaf, g, is_own in arrived:  # only now, when nothing can fail any more
-            _accumulate(leaf, g, create_graph, is_own)
+        pending, ends = walk(seeds, record=create_graph, free=free, retain=True)
+        for key, leaf in ends.items():
+            if leaf.extra.hooks:
+                pending[key] = _asked_for(leaf, (pending[key],), create_graph, False)[0]
+        for key, leaf in ends.items():  # only now, when nothing can fail any more
+            _accumulate(leaf.extra.grads, key, pending.pop(key), create_graph)
+    finally:
+        state.recording = outer
 
 
-def _accumulate(leaf, g, record, is_own):
-    grads, key = leaf.extra.grads, leaf.serial
+def _accumulate(grads, key, g, record):
     before = grads.get(key)
     if record:
         new = g if before is None else before + g
         grads[key] = new if new.source is not None else new_tensor(np.array(new.data, order="C"))
     elif before is None:
-        grads[key] = new_tensor(g if is_own else np.array(g, order="C"))
+        grads[key] = new_tensor(_own(g))
     elif before.source is not None or not before.data.flags.writeable:
         grads[key] = new_tensor(before.data + g)
     else:
@@ -453,31 +474,24 @@ def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=Fa
     create_graph  record the walk, so that the result can be differentiated
     allow_unused  give None for an input that the outputs do not depend on; else that is an error
     """
-    outputs, inputs = _as_list(outputs), _as_list(inputs)
-    given = [None] * len(outputs) if grad_outputs is None else _as_list(grad_outputs)
-    if len(given) != len(outputs):
-        raise ValueError(f"grad: {len(given)} grad_outputs for {len(outputs)} outputs")
+    inputs = _as_list(inputs)
     for k, x in enumerate(inputs):
         if not isinstance(x, Value) or x.source is None:
             raise RuntimeError(f"grad: input {k} does not require a gradient: make it with requires_grad=True before it is used")
     with setting("recording", create_graph):
-        seeds = _seeds("grad", outputs, given, create_graph)
+        seeds = _seeds("grad", outputs, grad_outputs, create_graph)
         free = not (create_graph if retain_graph is None else retain_graph)
         wanted = {x.source[1] for x in inputs}
         since = max(since, min((x.source[0].serial for x in inputs), default=0))  # nothing older leads to them
-        found, ends, owned = walk(seeds, record=create_graph, free=free, wanted=wanted, since=since)
+        found, ends = walk(seeds, record=create_graph, free=free, wanted=wanted, since=since)
         for key, g in list(found.items()):
             if key in ends and ends[key].primitive is None and ends[key].extra.hooks:
                 found[key] = _asked_for(ends[key], (g,), create_graph, False)[0]
-                owned.discard(key)  # a hook may hold it
-    results = []
-    for k, x in enumerate(inputs):
-        key = x.source[1]
-        g = found.get(key)
+            del g
+    results, keys = [], [x.source[1] for x in inputs]
+    for k, key in enumerate(keys):
+        g = found.get(key) if key in keys[k + 1 :] else found.pop(key, None)  # one given twice gets an array for each
         if g is None and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on input {k}; allow_unused=True returns None for it")
-        if g is not None and not isinstance(g, Value):
-            g = new_tensor(g if key in owned else np.array(g, order="C"))
-            owned.discard(key)  # an input given twice gets an array of its own
-        results.append(g)
+        results.append(g if g is None or isinstance(g, Value) else new_tensor(_own(g)))
     return tuple(results)

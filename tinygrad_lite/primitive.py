@@ -17,6 +17,7 @@ backward and on Tensors when the gradient is itself recorded.
 from __future__ import annotations
 
 import functools
+import types
 from operator import itemgetter
 
 from .errors import EXPLAINED, explained, located
@@ -24,6 +25,7 @@ from .record import Value, fixed_call, general_call, mark_changed
 from .state import local
 
 registry: dict[str, Primitive] = {}
+_declared: set[Primitive] = set()
 
 
 class Plan:
@@ -32,7 +34,7 @@ class Plan:
     __slots__ = ("kept", "plain", "rules", "save")
 
     def __init__(self, rules, getters, kept, plain):
-        self.rules = rules  # (input position, rule, what it names, as positions in the namespace)
+        self.rules = rules  # (input position, rule, its form for arrays, what it names, as positions in the namespace)
         self.save = _save(getters)  # from a namespace, a tuple of arguments for each rule
         self.plain = plain  # the rules name inputs and outputs only
         self.kept = kept  # positions of the `changed` cells of what is kept: those of the inputs, then the outputs' one
@@ -155,14 +157,16 @@ class Primitive:
             if rule is None:
                 continue
             wanted = _parameters(rule)[n_cotangents:]
+            on_arrays = _on_arrays(rule)
             if wanted[:1] == ("i",):
-                wanted, rule = wanted[1:], _with_position(rule, i, n_cotangents)
+                wanted = wanted[1:]
+                rule, on_arrays = _with_position(rule, i, n_cotangents), _with_position(on_arrays, i, n_cotangents)
             positions = tuple(place[name] for name in wanted)
             plain = plain and all(p < count + n_outputs for p in positions)
             if "inputs" in wanted or "rest" in wanted:
                 kept |= set(range("inputs" not in wanted, count))
             kept |= {min(p, count) for p in positions if p < count + n_outputs}
-            rules.append((i, rule, positions))
+            rules.append((i, rule, on_arrays, positions))
             getters.append(_getter(positions) if not self.simple else _simple_getter(positions, count))
         if self.twin is not None:
             kept = set(range(count))
@@ -175,6 +179,15 @@ class Primitive:
 
 def _with_position(rule, i, n_cotangents):
     return lambda *args: rule(*args[:n_cotangents], i, *args[n_cotangents:])
+
+
+def _on_arrays(rule):
+    """The same rule for arrays alone: each op that it names is its forward, without a look for Tensors."""
+    names = {name: value for name in rule.__code__.co_names if (value := rule.__globals__.get(name)) is not None}
+    bare = {name: value.primitive.forward for name, value in names.items() if getattr(value, "primitive", None) in _declared}
+    if not bare:
+        return rule
+    return types.FunctionType(rule.__code__, {**rule.__globals__, **bare}, rule.__name__, rule.__defaults__, rule.__closure__)
 
 
 def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, outputs=("out",), residuals=(), twin=None):
@@ -191,6 +204,7 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
     if forward is None:
         return lambda function: primitive(function, **options)
     declared = registry[forward.__name__] = Primitive(forward, **options)
+    _declared.add(declared)
     build = general_call if declared.variadic or outputs is None or len(outputs) > 1 else fixed_call
     call = build(declared, promotes == "float")
     call.__name__ = call.__qualname__ = declared.name
@@ -205,7 +219,7 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
 def update(*writes):
     """Declare the function below as an op that writes in place into the inputs at positions ``writes`` (decorator).
 
-    It is never differentiated. It marks the memory as changed, so that a backward which still needs the old value says so.
+    An input may be a list of Tensors. The op is never differentiated. It marks the memory as changed, so that a backward which still needs the old value says so.
     """
 
     def declare(forward):
@@ -215,16 +229,24 @@ def update(*writes):
 
         @functools.wraps(forward)
         def call(*args, **attributes):
-            arrays = [a.data if isinstance(a, Value) else a for a in args]
+            arrays, written = [], []
+            for k, a in enumerate(args):
+                if type(a) is list:
+                    arrays.append([t.data if isinstance(t, Value) else t for t in a])
+                    if k in writes:
+                        written += a
+                else:
+                    arrays.append(a.data if isinstance(a, Value) else a)
+                    if k in writes:
+                        written.append(a)
             try:
-                for k in writes:
-                    target = args[k]
-                    if not isinstance(target, Value) or not target.data.flags.writeable or (target.source and target.source[0].primitive):
-                        raise _not_writable(declared.inputs[k], target)
+                for target in written:
+                    if not isinstance(target, Value) or (target.source is not None and target.source[0].primitive is not None):
+                        raise _not_writable(declared, target)
                 forward(*arrays, **attributes)
             except EXPLAINED as error:
                 raise explained(error, declared, arrays, local.state) from error
-            mark_changed([args[k] for k in writes])
+            mark_changed(written)
 
         call.primitive = declared
         return call
@@ -232,9 +254,8 @@ def update(*writes):
     return declare
 
 
-def _not_writable(name, target):
+def _not_writable(declared, target):
+    names = " or ".join(declared.inputs[k] for k in declared.writes)
     if not isinstance(target, Value):
-        return TypeError(f"{name} must be a Tensor to be updated in place")
-    if not target.data.flags.writeable:
-        return ValueError(f"{name} is read-only and cannot be updated in place")
-    return ValueError(f"{name} was computed by {target.source[0].primitive.name}: only leaves change in place")
+        return TypeError(f"{names} must be a Tensor to be updated in place")
+    return ValueError(f"{names} was computed by {target.source[0].primitive.name}: only leaves change in place")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel
+from .pool import empty_like
 
 
 @kernel(fastmath={"reassoc"})
@@ -26,51 +27,38 @@ def shift_rows(logits, target, shifted, right):
 
 
 @kernel(fastmath={"reassoc"})
-def normalise_rows(exponentials, right):
-    """Each row divided by its sum; right becomes log(sum) - right, the loss of the row. Returns the sum of the losses."""
+def normalise_rows(exponentials, target, losses, scale):
+    """The loss log(sum of the row) - losses of each row goes into ``losses``, and its gradient, (row / sum - one_hot) * scale,
+    takes the place of the row. Returns the sum of the losses."""
     total = 0.0
     for n in range(exponentials.shape[0]):
         row = exponentials[n]
         size = row[0] * 0
         for c in range(row.size):
             size += row[c]
-        scale = 1 / size
+        factor = scale / size
         for c in range(row.size):
-            row[c] *= scale
-        right[n] = np.log(size) - right[n]
-        total += right[n]
+            row[c] *= factor
+        row[target[n]] -= scale
+        losses[n] = np.log(size) - losses[n]
+        total += losses[n]
     return total
 
 
-def cross_entropy(logits, target):
-    """``logits`` (rows, classes) and ``target`` (rows) -> losses (rows), their sum, probabilities (rows, classes), bad row or -1."""
-    probabilities, losses = np.empty_like(logits), np.empty(len(logits), logits.dtype)
-    bad = shift_rows(logits, target, probabilities, losses)
+def cross_entropy(logits, target, scale):
+    """``logits`` (rows, classes), ``target`` (rows) -> losses (rows), their sum, their gradients times ``scale`` (rows, classes),
+    and the first row with a bad label or -1."""
+    gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
+    bad = shift_rows(logits, target, gradients, losses)
     if bad >= 0:
-        return losses, 0.0, probabilities, bad
-    np.exp(probabilities, out=probabilities)
-    return losses, normalise_rows(probabilities, losses), probabilities, -1
+        return losses, 0.0, gradients, bad
+    np.exp(gradients, out=gradients)
+    return losses, normalise_rows(gradients, target, losses, logits.dtype.type(scale)), gradients, -1
 
 
-def cross_entropy_twin(logits, target):
+def cross_entropy_twin(logits, target, scale):
     """`cross_entropy` of good labels, by NumPy."""
     shifted = logits - logits.max(1, keepdims=True)
     probabilities = np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(shifted)), target]
-    return losses, losses.sum(), probabilities, -1
-
-
-@kernel
-def cross_entropy_gradient(probabilities, target, scale, out):
-    """out = scale * (probabilities - one_hot(target)); ``scale`` holds one number for each row, or one for all."""
-    step = 1 if scale.size > 1 else 0
-    for n in range(probabilities.shape[0]):
-        factor, row = scale[n * step], probabilities[n]
-        for c in range(row.size):
-            out[n, c] = factor * row[c]
-        out[n, target[n]] -= factor
-
-
-def cross_entropy_gradient_twin(probabilities, target, scale, out):
-    """`cross_entropy_gradient`, by NumPy."""
-    out[...] = (probabilities - (target[:, None] == np.arange(probabilities.shape[1]))) * scale[:, None]
+    return losses, losses.sum(), (probabilities - (target[:, None] == np.arange(logits.shape[1]))) * scale, -1

@@ -1,7 +1,7 @@
 """In-place updates of parameters: one pass over memory, where NumPy would make ten.
 
-All arrays are C-contiguous and of one shape, and are seen as flat, so that one loop serves every shape. The twin of each loop is
-its plain NumPy text, which also serves arrays that are not contiguous.
+Arrays of one shape are seen as flat, so that one loop serves every shape; those that are written must be C-contiguous for that.
+The twin of each loop is its plain NumPy text, which serves the others.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ def sgd_twin(parameter, gradient, lr):
 
 def sgd(parameter, gradient, lr):
     """parameter -= lr * gradient."""
-    (sgd_loop if parameter.flags.c_contiguous and gradient.flags.c_contiguous else sgd_twin)(parameter, gradient, lr)
+    (sgd_loop if parameter.flags.carray else sgd_twin)(parameter, gradient, lr)
 
 
 @kernel
-def sgd_momentum_loop(parameter, gradient, velocity, lr, momentum, kept, decay, nesterov):
+def sgd_momentum_loop(parameter, gradient, velocity, lr, keep, momentum, kept, decay, nesterov):
     p, g, v = parameter.ravel(), gradient.ravel(), velocity.ravel()
     number = parameter.dtype.type
-    rate, momentum, kept, decay = number(lr), number(momentum), number(kept), number(decay)
+    rate, keep, momentum, kept, decay = number(lr), number(keep), number(momentum), number(kept), number(decay)
     ahead, direct = (rate * momentum, rate) if nesterov else (rate, number(0))
     for i in range(p.size):
         d = g[i] + decay * p[i]
-        v[i] = momentum * v[i] + kept * d
+        v[i] = keep * v[i] + kept * d
         p[i] -= direct * d + ahead * v[i]
 
 
-def sgd_momentum_twin(parameter, gradient, velocity, lr, momentum, kept, decay, nesterov):
+def sgd_momentum_twin(parameter, gradient, velocity, lr, keep, momentum, kept, decay, nesterov):
     """The step of `sgd_momentum`, by NumPy."""
     d = gradient + decay * parameter
-    velocity[...] = momentum * velocity + kept * d
+    velocity[...] = keep * velocity + kept * d
     parameter -= (lr * (d + momentum * velocity if nesterov else velocity)).astype(parameter.dtype)
 
 
-def sgd_momentum(parameter, gradient, velocity, lr, momentum, kept, decay, nesterov):
-    """d = gradient + decay * parameter; velocity = momentum * velocity + kept * d; parameter -= lr * velocity, or
+def sgd_momentum(parameter, gradient, velocity, lr, keep, momentum, kept, decay, nesterov):
+    """d = gradient + decay * parameter; velocity = keep * velocity + kept * d; parameter -= lr * velocity, or
     lr * (d + momentum * velocity) if ``nesterov``."""
-    contiguous = parameter.flags.c_contiguous and gradient.flags.c_contiguous and velocity.flags.c_contiguous
+    contiguous = parameter.flags.carray and velocity.flags.carray
     loop = sgd_momentum_loop if contiguous else sgd_momentum_twin
-    loop(parameter, gradient, velocity, lr, float(momentum), float(kept), float(decay), bool(nesterov))
+    loop(parameter, gradient, velocity, lr, float(keep), float(momentum), float(kept), float(decay), bool(nesterov))
 
 
 @kernel
@@ -79,6 +79,6 @@ def adam_twin(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps,
 def adam(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
     """d = gradient + decay * parameter; mean and square move towards d and d**2 by 1 - beta1 and 1 - beta2;
     parameter -= rate * mean / (sqrt(square) * scale + eps)."""
-    contiguous = parameter.flags.c_contiguous and gradient.flags.c_contiguous and mean.flags.c_contiguous and square.flags.c_contiguous
+    contiguous = parameter.flags.carray and mean.flags.carray and square.flags.carray
     numbers = rate, scale, float(beta1), float(beta2), float(eps), float(decay)
     (adam_loop if contiguous else adam_twin)(parameter, gradient, mean, square, *numbers)

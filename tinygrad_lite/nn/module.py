@@ -45,7 +45,8 @@ class Module:
     """
 
     training = True
-    _name = ""
+    _name = ""  # the attribute of another module that this one is
+    _entered = None, None  # the scope around the last call, and the scope of that call
 
     def forward(self, *args, **kwargs):
         """What the module computes; to be written by each class."""
@@ -54,7 +55,9 @@ class Module:
     def __call__(self, *args, **kwargs):
         state = local.state
         outer = state.scope
-        state.scope = outer.child(self._name, type(self).__name__)
+        if self._entered[0] is not outer:
+            object.__setattr__(self, "_entered", (outer, outer.child(self._name, type(self).__name__)))
+        state.scope = self._entered[1]
         try:
             return self.forward(*args, **kwargs)
         finally:
@@ -239,6 +242,7 @@ def _give_names(name, value):
     for path, item in _leaves_of(name, value):
         if isinstance(item, Module):
             object.__setattr__(item, "_name", path)
+            object.__setattr__(item, "_entered", (None, None))
         elif item.source is not None:
             extra_of(item.source[0]).name = path
 

@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from .. import kernels
+from ..kernels.pool import empty_like
 from ..primitive import primitive
 from ..record import Value
 from . import random
-from .elementwise import erf, exp, expm1, sigmoid, where
+from .elementwise import POOLED, erf, exp, expm1, sigmoid, where
 from .reduction import sum
 from .shape import canonical_dim
 
@@ -20,7 +21,7 @@ __all__ = ["dropout", "elu", "gelu", "leaky_relu", "log_softmax", "relu", "softm
 @primitive(promotes=True)
 def relu(x):
     """max(x, 0), the rectified linear unit; the derivative at 0 is 0."""
-    return np.maximum(x, 0)
+    return np.maximum(x, 0) if x.size < POOLED else np.maximum(x, 0, out=empty_like(x))
 
 
 @primitive
@@ -80,7 +81,7 @@ def softmax(x, *, dim):
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
         return np.ones_like(x)
-    out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=np.empty_like(x))
+    out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
     np.exp(out, out=out)
     out /= np.add.reduce(out, dim, keepdims=True)
     return out
@@ -95,7 +96,7 @@ def log_softmax(x, *, dim):
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
         return np.zeros_like(x)
-    out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=np.empty_like(x))
+    out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
     out -= np.log(np.add.reduce(np.exp(out), dim, keepdims=True))
     return out
 

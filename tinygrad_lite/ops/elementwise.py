@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from .. import kernels
-from ..dtypes import promote
+from ..dtypes import promote, result_dtype
 from ..graph import add, cast
+from ..kernels.pool import LARGE, empty_like
 from ..primitive import primitive
 
 __all__ = [
@@ -16,6 +17,9 @@ __all__ = [
     "log", "log1p", "logical_and", "logical_not", "logical_or", "lt", "maximum", "minimum", "mul", "ne", "neg", "pow",
     "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "where", "zeros_like",
 ]  # fmt: skip
+
+
+POOLED = LARGE // 4  # elements of float32 from which on memory comes from the pool
 
 
 # -- arithmetic --------------------------------------------------------------------------------------------------
@@ -111,7 +115,7 @@ square.derivatives(lambda g, x: g * x * 2.0)
 @primitive(promotes="float")
 def sqrt(x):
     """Square root."""
-    return np.sqrt(x)
+    return np.sqrt(x) if x.size < POOLED else np.sqrt(x, out=empty_like(x))
 
 
 sqrt.derivatives(lambda g, out: g * 0.5 / out)
@@ -123,7 +127,7 @@ sqrt.derivatives(lambda g, out: g * 0.5 / out)
 @primitive(promotes="float")
 def exp(x):
     """e ** x."""
-    return np.exp(x)
+    return np.exp(x) if x.size < POOLED else np.exp(x, out=empty_like(x))
 
 
 exp.derivatives(lambda g, out: g * out)
@@ -141,7 +145,7 @@ expm1.derivatives(lambda g, out: g * (out + 1.0))
 @primitive(promotes="float")
 def log(x):
     """Natural logarithm."""
-    return np.log(x)
+    return np.log(x) if x.size < POOLED else np.log(x, out=empty_like(x))
 
 
 log.derivatives(lambda g, x: g / x)
@@ -186,7 +190,7 @@ tan.derivatives(lambda g, out: g * (1.0 + out * out))
 @primitive(promotes="float")
 def tanh(x):
     """Hyperbolic tangent."""
-    return np.tanh(x)
+    return np.tanh(x) if x.size < POOLED else np.tanh(x, out=empty_like(x))
 
 
 @primitive
@@ -204,7 +208,7 @@ _LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}  # by bytes of the dtype: e to 
 @primitive(promotes="float")
 def sigmoid(x):
     """The logistic function 1 / (1 + e**-x)."""
-    out = np.negative(x, out=np.empty_like(x))
+    out = np.negative(x, out=empty_like(x))
     np.minimum(out, _LARGEST_EXPONENT[x.dtype.itemsize], out=out)
     np.exp(out, out=out)
     out += 1.0
@@ -226,7 +230,7 @@ def erf(x):
     """The error function 2/sqrt(pi) times the integral of e**-t**2 from 0 to x."""
     from scipy.special import erf as scipy_erf
 
-    return scipy_erf(x)
+    return scipy_erf(x).astype(x.dtype, copy=False)  # of float16 it makes float64
 
 
 erf.derivatives(lambda g, x: g * exp(-x * x) * (2.0 / math.sqrt(math.pi)))
@@ -276,6 +280,8 @@ def clamp(x, *, min=None, max=None):
     """``x`` limited to [min, max]; the gradient passes where x lies in it, the bounds included."""
     if min is None and max is None:
         raise ValueError("give min, max or both")
+    if x.dtype.kind != "f":
+        x = x.astype(result_dtype([x, min, max]), copy=False)
     return np.clip(x, min, max)
 
 

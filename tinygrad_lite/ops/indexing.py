@@ -49,7 +49,8 @@ def getitem(x, index):
         masks = iter([a.ndim if a.dtype == bool else 1 for a in arrays])
         first = [[item] if item is not _HOLE else [slice(None)] * next(masks) for item in template]
         x = slice_items(x, index=tuple(item for items in first for item in items))
-        template = [item if item is _HOLE or item is Ellipsis else slice(None) for item in template if not isinstance(item, (int, np.integer))]
+        template = [item for item in template if not isinstance(item, (int, np.integer))]
+        template = [item if item is _HOLE or item is Ellipsis else slice(None) for item in template]
     return gather_items(x, *arrays, template=tuple(template))
 
 
@@ -103,7 +104,8 @@ def _check_along(x_shape, index, dim):
         if d != dim and n > m:
             raise ValueError(f"index {index.shape} is larger than the input {x_shape} in dimension {d}")
     if index.size and index.ndim and (index.min() < 0 or index.max() >= x_shape[dim]):
-        raise IndexError(f"index {index.min() if index.min() < 0 else index.max()} is out of range for size {x_shape[dim]} of dim {dim}")
+        bad = index.min() if index.min() < 0 else index.max()
+        raise IndexError(f"index {bad} is out of range for size {x_shape[dim]} of dim {dim}")
 
 
 @primitive

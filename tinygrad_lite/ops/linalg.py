@@ -7,8 +7,10 @@ import math
 
 import numpy as np
 
+from .. import kernels
 from ..errors import describe
 from ..graph import broadcast_to
+from ..kernels.pool import LARGE, empty
 from ..primitive import primitive
 from .shape import diagonal, reshape_to, unsqueeze
 
@@ -113,8 +115,8 @@ def linear(x, weight, bias=None):
         if bias is not None:
             out += bias
     else:  # W x^T is a tenth to a sixth faster than x W^T in OpenBLAS, and the bias is added as the result is turned
-        out = np.empty((len(rows), len(weight)), x.dtype)
-        np.add(np.dot(weight, rows.T).T, x.dtype.type(0) if bias is None else bias, out=out)
+        out = empty((len(rows), len(weight)), x.dtype)
+        np.add(_product(weight, rows.T).T, x.dtype.type(0) if bias is None else bias, out=out)
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 
 
@@ -124,14 +126,28 @@ _LARGE_PRODUCT = 2_000_000  # multiply-adds from which on the order of the opera
 @primitive
 def linear_weight(g, x):
     """Sum of the outer products of rows: (..., out), (..., in) -> (out, in), the gradient of a `linear`'s weight."""
-    return np.dot(_rows(g).T, _rows(x))
+    return _product(g.T, x) if g.ndim == 2 else _product(_rows(g).T, _rows(x))
+
+
+def _product(x, y):
+    """np.dot of matrices, into memory of the pool if it is large."""
+    if x.shape[0] * y.shape[1] < LARGE // 8 or x.dtype != y.dtype:
+        return np.dot(x, y)
+    return np.dot(x, y, out=empty((x.shape[0], y.shape[1]), x.dtype))
 
 
 @primitive
 def linear_bias(g):
     """Sum of the rows: (..., out) -> (out), the gradient of a `linear`'s bias."""
-    rows = _rows(g)
-    return np.dot(_ones(len(rows), g.dtype), rows)  # by BLAS: half the time of add.reduce
+    rows = g if g.ndim == 2 else _rows(g)
+    if rows.size > _SMALL_SUM or rows.dtype.itemsize < 4:
+        return np.dot(_ones(len(rows), g.dtype), rows)  # by BLAS: half the time of add.reduce
+    out = np.empty(rows.shape[1], g.dtype)
+    kernels.linalg.sum_rows_loop(rows, out)
+    return out
+
+
+_SMALL_SUM = 1 << 14  # elements
 
 
 @functools.lru_cache(maxsize=16)
@@ -156,8 +172,8 @@ linear.derivatives(
 def linear_input(g, weight):
     """g W: (..., out), (out, in) -> (..., in), the gradient of a `linear`'s input."""
     if g.ndim == 2:
-        return np.dot(g, weight)
-    return np.dot(_rows(g), weight).reshape(*g.shape[:-1], weight.shape[1])
+        return _product(g, weight)
+    return _product(_rows(g), weight).reshape(*g.shape[:-1], weight.shape[1])
 
 
 linear_input.derivatives(lambda h, weight: linear(h, weight), lambda h, g: linear_weight(g, h))

@@ -10,7 +10,7 @@ from .. import kernels
 from ..errors import describe
 from ..primitive import primitive
 from .activation import log_softmax, softplus
-from .elementwise import log, maximum
+from .elementwise import log, maximum, square
 from .indexing import scatter_zeros
 from .reduction import mean, sum
 from .shape import unsqueeze
@@ -35,36 +35,30 @@ def _check_same_shape(name, input, target):
 
 
 @primitive(promotes="float")
-def squared_error(x, y, *, reduction="mean"):
-    """(x - y)**2 of equal shapes, reduced."""
-    difference = np.subtract(x, y)
-    if reduction == "none":
-        return difference * difference
-    flat = difference.reshape(-1)
-    total = np.dot(flat, flat)
-    return total if reduction == "sum" else total / x.dtype.type(x.size) if x.size else np.asarray(np.nan, x.dtype)
+def mean_squared_error(x, y):
+    """The mean of (x - y)**2, of equal shapes."""
+    if not x.size:
+        return np.asarray(np.nan, x.dtype)
+    flat = np.subtract(x, y).reshape(-1)
+    return np.dot(flat, flat) / x.dtype.type(x.size)
 
 
-def _squared_error_rule(g, x, y, reduction):
-    return (x - y) * (g * (2.0 / max(_size(x), 1) if reduction == "mean" else 2.0))
+mean_squared_error.derivatives(
+    lambda g, x, y: (x - y) * (g * (2.0 / max(_size(x), 1))), lambda g, x, y: (y - x) * (g * (2.0 / max(_size(x), 1)))
+)
 
 
 def _size(x):
-    size = 1
-    for n in x.shape:
-        size *= n
-    return size
-
-
-squared_error.derivatives(_squared_error_rule, lambda g, x, y, reduction: _squared_error_rule(g, y, x, reduction))
+    return math.prod(x.shape)
 
 
 def mse_loss(input, target, reduction="mean"):
     """(input - target)**2, of equal shapes."""
-    _check_same_shape("mse_loss", input, target)
-    if reduction not in ("mean", "sum", "none"):
-        reduced(input, reduction)
-    return squared_error(input, target, reduction=reduction)
+    if input.shape != target.shape:
+        _check_same_shape("mse_loss", input, target)
+    if reduction == "mean":
+        return mean_squared_error(input, target)
+    return reduced(square(input - target), reduction)
 
 
 # -- classification ----------------------------------------------------------------------------------------------
@@ -132,32 +126,31 @@ def _from_rows(rows, shape):
     return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
-@primitive(twin=_cross_entropy_twin, residuals=("probabilities",))
+@primitive(twin=_cross_entropy_twin, residuals=("gradients",))
 def cross_entropy(input, target, *, reduction="mean"):
     """Softmax cross-entropy: logits ``input`` (batch, classes, ...) or (classes), ``target`` (batch, ...) of class numbers."""
     if input.dtype.kind != "f" or input.dtype.itemsize < 4:
         raise TypeError(f"input must be float32 or float64, got {input.dtype}")
     if target.dtype.kind not in "iu" or not input.ndim or target.shape != _target_shape(input.shape) or not input.size:
         _check_labels(input, target)
-    rows = _as_rows(input)
-    losses, total, probabilities, bad = kernels.loss.cross_entropy(rows, target.reshape(-1))
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    rows = input if input.ndim == 2 and input.flags.c_contiguous else _as_rows(input)
+    scale = 1.0 if reduction != "mean" else 1.0 / target.size if target.size else float("nan")
+    losses, total, gradients, bad = kernels.loss.cross_entropy(rows, target if target.ndim == 1 else target.reshape(-1), scale)
     if bad >= 0:
         _check_labels(input, target)
-    if reduction == "none":
-        return losses.reshape(target.shape), probabilities
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    count = losses.size if reduction == "mean" else 1
-    return np.array(total / count if count else np.nan, input.dtype), probabilities
+    if input.ndim != 2:
+        gradients = _from_rows(gradients, input.shape)
+    return losses.reshape(target.shape) if reduction == "none" else np.array(total * scale, input.dtype), gradients
 
 
 @cross_entropy.backward
-def cross_entropy_backward(g, input, target, probabilities, *, reduction="mean"):
-    """(softmax - one_hot) times the cotangent of the loss."""
-    out = np.empty_like(probabilities)
-    scale = g.reshape(-1) / max(target.size, 1) if reduction == "mean" else g.reshape(-1)
-    kernels.loss.cross_entropy_gradient(probabilities, target.reshape(-1), scale, out)
-    return out if input.ndim == 2 else _from_rows(out, input.shape), None
+def cross_entropy_backward(g, input, target, gradients, *, reduction="mean"):
+    """The cotangent of the loss times its gradient, (softmax - one_hot) / count, which the forward has made."""
+    if reduction == "none" and input.ndim > 1:
+        g = np.expand_dims(g, 1)
+    return gradients * g, None
 
 
 def binary_cross_entropy_with_logits(input, target, reduction="mean"):

@@ -75,11 +75,13 @@ def prod(x, dim=None, keepdim=False):
     """The product (of all elements, or along one ``dim``), by halves: its derivatives are right where elements are 0."""
     shape = x.shape
     if x.dtype.kind in "biu":
-        x = x * np.int64(1) if x.dtype.kind != "b" else ew.where(x, np.int64(1), np.int64(0))
+        x = ew.cast(x, dtype=np.int64)
     if dim is None:
         out = prod(reshape_to(x, shape=(-1,)), 0)
         return reshape_to(out, shape=(1,) * len(shape)) if keepdim else out
     dim = canonical_dim(dim, x.ndim)
+    if not shape:
+        return x
     head = (slice(None),) * dim
     if not shape[dim]:
         x = sum(x, dim=dim, keepdim=True) + 1
@@ -281,6 +283,7 @@ def norm(x, p=2, dim=None, keepdim=False):
     if p == 0:
         return sum(ew.where(x == 0, ew.zeros_like(size), ew.zeros_like(size) + 1), dim=dim, keepdim=keepdim)
     if p < 0:
-        size = ew.where(x == 0, float("inf"), size)  # 1 / 0, so that the norm is 0
-        return ew.pow(sum(ew.pow(size, float(p)), dim=dim, keepdim=keepdim), 1.0 / p)
+        zero = x == 0  # 1 / 0 is infinite, so that the norm is 0
+        powers = ew.where(zero, float("inf"), ew.pow(ew.where(zero, 1.0, size), float(p)))
+        return ew.pow(sum(powers, dim=dim, keepdim=keepdim), 1.0 / p)
     return _power(sum(_power(size, float(p)), dim=dim, keepdim=keepdim), 1.0 / p)

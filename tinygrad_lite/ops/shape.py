@@ -138,6 +138,8 @@ flip.derivatives(lambda g, dims: flip(g, dims=dims))
 def roll(x, *, shifts, dims=None):
     """Elements moved by ``shifts`` along ``dims``, those that fall off coming in at the other end; without ``dims`` along
     the flattened Tensor."""
+    if np.size(shifts) != (1 if dims is None else np.size(dims)):
+        raise ValueError(f"give one shift for each dimension, got shifts {shifts} and dims {dims}")
     return np.roll(x, shifts, dims)
 
 

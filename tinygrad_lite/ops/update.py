@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
+from ..errors import describe
 from ..primitive import update
 from ..state import local
 
@@ -31,50 +32,47 @@ def assign(target, value):
         assign_to(target, value)
 
 
-def _check_gradient(parameter, gradient):
-    if gradient.shape != parameter.shape or gradient.dtype != parameter.dtype:
-        raise ValueError(
-            f"the gradient is {gradient.shape} {gradient.dtype}, the parameter {parameter.shape} {parameter.dtype}: they must agree"
-        )
+def _check_gradients(parameters, gradients):
+    for p, g in zip(parameters, gradients):
+        if g.shape != p.shape or g.dtype != p.dtype:
+            raise ValueError(f"a gradient is {describe(g)}, its parameter {describe(p)}: they must agree")
 
 
 @update(0)
-def sgd_update(parameter, gradient, lr, *, weight_decay=0.0):
-    """One step of gradient descent: parameter -= lr * (gradient + weight_decay * parameter)."""
-    _check_gradient(parameter, gradient)
-    if weight_decay:
-        gradient = np.asarray(gradient + gradient.dtype.type(weight_decay) * parameter)
-    kernels.update.sgd(parameter, gradient, float(lr))
+def sgd_update(parameters, gradients, lr, *, weight_decay=0.0):
+    """One step of gradient descent for each of the lists: parameter -= lr * (gradient + weight_decay * parameter)."""
+    _check_gradients(parameters, gradients)
+    rate = float(lr)
+    for p, g in zip(parameters, gradients):
+        kernels.update.sgd(p, np.asarray(g + g.dtype.type(weight_decay) * p) if weight_decay else g, rate)
 
 
 @update(0, 2)
-def momentum_update(
-    parameter, gradient, velocity, lr, *, momentum, dampening=0.0, weight_decay=0.0, nesterov=False, first=False
-):  # fmt: skip
-    """One step of gradient descent with momentum (Polyak, 1964), or Nesterov's form of it (Sutskever et al., 2013).
+def momentum_update(parameters, gradients, velocities, lr, *, first, momentum, dampening=0.0, weight_decay=0.0, nesterov=False):
+    """One step of gradient descent with momentum (Polyak, 1964), or Nesterov's form of it (Sutskever et al., 2013), for each of
+    the lists; ``first`` lists which velocities are new.
 
-    d = gradient + weight_decay * parameter;  velocity = momentum * velocity + (1 - dampening) * d, the ``first`` time d itself;
+    d = gradient + weight_decay * parameter;  velocity = momentum * velocity + (1 - dampening) * d, the first time d itself;
     parameter -= lr * (d + momentum * velocity if nesterov else velocity)
     """
-    _check_gradient(parameter, gradient)
-    if first:
-        velocity[...] = 0
-    kept = 1.0 if first else 1.0 - dampening
-    kernels.update.sgd_momentum(parameter, gradient, velocity, float(lr), momentum, kept, weight_decay, nesterov)
+    _check_gradients(parameters, gradients)
+    rate = float(lr)
+    for p, g, v, new in zip(parameters, gradients, velocities, first):
+        kept = 1.0 if new else 1.0 - dampening
+        kernels.update.sgd_momentum(p, g, v, rate, 0.0 if new else momentum, momentum, kept, weight_decay, nesterov)
 
 
 @update(0, 2, 3, 4)
-def adam_update(parameter, gradient, mean, square, step, lr, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-    """One step of Adam (Kingma and Ba, 2015). ``step`` counts the steps; ``weight_decay`` times the parameter is added to
-    the gradient.
+def adam_update(parameters, gradients, means, squares, steps, lr, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    """One step of Adam (Kingma and Ba, 2015) for each of the lists. ``steps`` count the steps of each parameter;
+    ``weight_decay`` times the parameter is added to the gradient.
 
     step += 1;  mean = b1 mean + (1 - b1) g;  square = b2 square + (1 - b2) g**2;
     parameter -= lr * (mean / (1 - b1**step)) / (sqrt(square / (1 - b2**step)) + eps)
     """
-    _check_gradient(parameter, gradient)
-    step += 1
-    count = float(step)
-    correction1, correction2 = 1 - betas[0] ** count, 1 - betas[1] ** count
-    kernels.update.adam(
-        parameter, gradient, mean, square, float(lr) / correction1, correction2**-0.5, betas[0], betas[1], eps, weight_decay
-    )
+    _check_gradients(parameters, gradients)
+    for p, g, m, s, step in zip(parameters, gradients, means, squares, steps):
+        step += 1
+        count = float(step)
+        rate, scale = float(lr) / (1 - betas[0] ** count), (1 - betas[1] ** count) ** -0.5
+        kernels.update.adam(p, g, m, s, rate, scale, betas[0], betas[1], eps, weight_decay)

@@ -23,10 +23,10 @@ class Adam(Optimizer):
             raise ValueError(f"Adam: betas lie in [0, 1), eps and weight_decay are not negative, got {betas}, {eps}, {weight_decay}")
         self.options = dict(betas=tuple(betas), eps=eps, weight_decay=weight_decay)
 
-    def update(self, k, parameter, gradient):
-        """One step of parameter ``k``, which counts its own steps."""
-        state = self.state.get(k)
-        if state is None:
-            state = self.zeros_for(k, parameter, "mean", "square")
-            state["step"] = new_tensor(np.zeros((), np.float64))
-        adam_update(parameter, gradient, state["mean"], state["square"], state["step"], self._lr, **self.options)
+    def update(self, which, parameters, gradients):
+        """One step; each parameter counts its own."""
+        for k, p in zip(which, parameters):
+            if k not in self.state:
+                self.zeros_for(k, p, "mean", "square")["step"] = new_tensor(np.zeros((), np.float64))
+        lists = ([self.state[k][name] for k in which] for name in ("mean", "square", "step"))
+        adam_update(parameters, gradients, *lists, self._lr, **self.options)

@@ -47,18 +47,24 @@ class Optimizer:
     def zero_grad(self):
         """Forget the gradients, so that the next backward starts anew."""
         for p in self.params:
-            p.grad = None
+            if p.source is not None:
+                p.source[0].extra.grads.clear()
 
     def step(self):
         """One update of every parameter that has a gradient."""
+        which, parameters, gradients = [], [], []
         for k, p in enumerate(self.params):
             gradient = p.grad
             if gradient is not None:
-                self.update(k, p, gradient)
+                which.append(k)
+                parameters.append(p)
+                gradients.append(gradient)
+        if which:
+            self.update(which, parameters, gradients)
 
-    def update(self, k, parameter, gradient):
-        """Update parameter ``k``; written by each optimiser."""
-        raise TypeError(f"{type(self).__name__} has no update: define update(self, k, parameter, gradient)")
+    def update(self, which, parameters, gradients):
+        """Update the parameters of numbers ``which``; written by each optimiser."""
+        raise TypeError(f"{type(self).__name__} has no update: define update(self, which, parameters, gradients)")
 
     def zeros_for(self, k, parameter, *names):
         """The state of parameter ``k``, zeros of its shape at first."""

@@ -20,11 +20,11 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
         self.options = dict(momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov)
 
-    def update(self, k, parameter, gradient):
-        """One step of parameter ``k``."""
+    def update(self, which, parameters, gradients):
+        """One step."""
         if not self.options["momentum"]:
-            sgd_update(parameter, gradient, self._lr, weight_decay=self.options["weight_decay"])
+            sgd_update(parameters, gradients, self._lr, weight_decay=self.options["weight_decay"])
             return
-        first = k not in self.state
-        velocity = self.zeros_for(k, parameter, "velocity")["velocity"]
-        momentum_update(parameter, gradient, velocity, self._lr, first=first, **self.options)
+        first = [k not in self.state for k in which]
+        velocities = [self.zeros_for(k, p, "velocity")["velocity"] for k, p in zip(which, parameters)]
+        momentum_update(parameters, gradients, velocities, self._lr, first=first, **self.options)
