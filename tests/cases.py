@@ -559,7 +559,9 @@ for (shape, target), reduction in itertools.product(LABELLED, ["mean", "sum", "n
         return (scipy.special.softmax(x, axis) - one_hot) * share
 
     def with_residual(op, g, x, target, **attributes):
-        _, gradients = registry["cross_entropy"].forward(*(t.data if isinstance(t, tl.Tensor) else t for t in (x, target)), **attributes)
+        _, gradients = registry["cross_entropy"].forward(
+            *(t.data if isinstance(t, tl.Tensor) else t for t in (x, target)), **attributes
+        )
         return op(g, x, target, gradients, **attributes)[0]
 
     case("cross_entropy_backward", cross_entropy_backward_reference, normal(*(target.shape if reduction == "none" else ())),

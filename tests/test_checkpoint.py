@@ -137,9 +137,7 @@ def test_only_one_of_several_outputs_used_and_integer_outputs():
 def test_gradients_towards_values_inside_the_graph():
     """The input of a checkpoint is itself computed, and used elsewhere too."""
     x = leaf(3, 4)
-    expected, got = (
-        tl.grad((call(block, y) * y).sum(), [y, x]) for call in (lambda f, t: f(t), tl.checkpoint) for y in [x.sin()]
-    )
+    expected, got = (tl.grad((call(block, y) * y).sum(), [y, x]) for call in (lambda f, t: f(t), tl.checkpoint) for y in [x.sin()])
     for a, b in zip(expected, got):
         np.testing.assert_allclose(a.data, b.data, rtol=1e-12)
 

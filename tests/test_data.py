@@ -19,7 +19,8 @@ class Squares(Dataset):
 
 
 @pytest.mark.parametrize(
-    ("size", "drop", "sizes"), [(3, False, [3, 3, 3, 1]), (3, True, [3, 3, 3]), (20, False, [10]), (20, True, []), (1, False, [1] * 10)]
+    ("size", "drop", "sizes"),
+    [(3, False, [3, 3, 3, 1]), (3, True, [3, 3, 3]), (20, False, [10]), (20, True, []), (1, False, [1] * 10)],
 )
 def test_sizes_of_batches(size, drop, sizes):
     loader = DataLoader(PAIRS, size, drop_last=drop)

@@ -20,7 +20,8 @@ def test_an_example_runs(path, tmp_path):
 
 def test_the_numbers_are_right(tmp_path):
     first, second = (
-        subprocess.run([sys.executable, path, "--quick", "--out", tmp_path], capture_output=True, text=True).stdout for path in EXAMPLES[:2]
+        subprocess.run([sys.executable, path, "--quick", "--out", tmp_path], capture_output=True, text=True).stdout
+        for path in EXAMPLES[:2]
     )
     pairs = [line.split("=")[1].split("by hand") for line in first.splitlines() if "by hand" in line]
     assert len(pairs) == 5 and all(a.strip() == b.strip() for a, b in pairs)

@@ -57,6 +57,16 @@ def sum_case(shape, dtype):
     return [ours], [twin]
 
 
+def row_case(shape, dtype):
+    if len(shape) != 2:
+        return [], []
+    ours, row = RNG.standard_normal(shape).astype(dtype), RNG.standard_normal(shape[1]).astype(dtype)
+    twin = ours.copy()
+    kernels.linalg.add_row_loop(ours, row)
+    kernels.linalg.add_row_twin(twin, row)
+    return [ours], [twin]
+
+
 u = kernels.update
 CASES = {
     "sgd_loop": update_case(u.sgd_loop, u.sgd_twin, 2, (0.1,)),
@@ -64,6 +74,7 @@ CASES = {
     "sgd_momentum_loop nesterov": update_case(u.sgd_momentum_loop, u.sgd_momentum_twin, 3, (0.1, 0.8, 0.9, 1.0, 0.01, True)),
     "adam_loop": update_case(u.adam_loop, u.adam_twin, 4, (0.1, 1.5, 0.9, 0.999, 1e-8, 0.01)),
     "sum_rows_loop": sum_case,
+    "add_row_loop": row_case,
     "gate_loop": gradient_loop_case("gate"),
     "tanh_backward_loop": gradient_loop_case("tanh_backward"),
     "sigmoid_backward_loop": gradient_loop_case("sigmoid_backward"),

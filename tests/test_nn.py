@@ -142,6 +142,19 @@ def test_copies_are_independent_and_stay_tied(clone):
     assert (model(x).data == other(x).data).all()
 
 
+def test_names_with_an_underscore_count_and_a_changed_sequence_is_noticed():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model._hidden = nn.Parameter(tl.ones(1))
+    assert [n for n, _ in model.named_parameters()] == ["_hidden", "0.weight", "0.bias"]
+    assert model(tl.ones(1, 2)).shape == (1, 2)
+    model.append(nn.Linear(2, 3))
+    assert model(tl.ones(1, 2)).shape == (1, 3)
+    setattr(model, "1", nn.Linear(2, 4))
+    assert copy.deepcopy(model)(tl.ones(1, 2)).shape == (1, 4)
+    delattr(model, "1")
+    assert model(tl.ones(1, 2)).shape == (1, 2)
+
+
 def test_text_of_a_model():
     assert repr(mlp()) == (
         "Sequential(\n  (0): Linear(in_features=4, out_features=3, bias=True)\n  (1): Tanh()\n"

@@ -25,7 +25,14 @@ def task(seed=0):
 def fitted(epochs=5, **options):
     model, loader, tests = task()
     history = training.fit(
-        model, nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=0.03), loader, epochs, held_out=tests, progress=False, **options
+        model,
+        nn.CrossEntropyLoss(),
+        optim.Adam(model.parameters(), lr=0.03),
+        loader,
+        epochs,
+        held_out=tests,
+        progress=False,
+        **options,
     )
     return model, history
 

@@ -44,7 +44,9 @@ def demo(out, seeds=5, epochs=40, progress=True):
 
 def main(arguments=None):
     """Run a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="tinygrad-lite", description="An autograd engine first, a deep-learning framework above it.")
+    parser = argparse.ArgumentParser(
+        prog="tinygrad-lite", description="An autograd engine first, a deep-learning framework above it."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("demo", help="train a network on real handwritten digits and draw its graph")
     command.add_argument("--out", default="runs/demo", help="the folder for what it leaves (default: %(default)s)")

@@ -107,18 +107,15 @@ def _fused_cotangents(node, given, record):
     if record:
         inputs = [_as_input(node, i, a) for i, a in enumerate(inputs)]
     if declared.kernel is None:
-        return twin_vjp(declared, inputs, given, node.attributes, record)
+        results = twin_vjp(declared, inputs, given, node.attributes, record)
+        zeros = [np.zeros(*edge[2]) if c is None and edge[0] is not None else None for c, edge in zip(results, node.edges)]
+        return [c if z is None else new_tensor(z) if record else z for c, z in zip(results, zeros)]
     kernel = declared.kernel if record else declared.kernel_on_arrays
-    results = kernel(*_filled(given, node), *inputs, *residuals, **node.attributes)
+    results = kernel(*(given if len(given) == 1 else _filled(given, node)), *inputs, *residuals, **node.attributes)
     return results if isinstance(results, tuple) else (results,)
 
 
-_AS_IS = (-1,)  # the position of something that is neither input nor output
-
-
-def _made(*arguments):
-    """The rule of a cotangent that a fused backward has made already."""
-    return arguments[-1]
+_NOTHING = ((),) * 64  # what each rule of a fused op is given beside the cotangents: they are made already
 
 
 def twin_of(declared):
@@ -176,7 +173,7 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
     reach = None if wanted is None else _leading_to(wanted, [source[0] for source, _ in seeds], since)
     pending, results, ends, owned = {}, {}, {}, set()  # all by key
     heap, nodes = [], {}  # negative serials of the nodes to visit; the nodes by serial
-    anomaly = local.state.anomaly
+    plain = not (record or wanted or since or local.state.anomaly)
     for source, cotangent in seeds:
         if reach is None or source[0] in reach:
             pending[source[1]] = cotangent
@@ -198,54 +195,75 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
             _check_unchanged(node)
         rules = node.plan.rules
         if declared.twin is not None:
-            made = enumerate(_fused_cotangents(node, given, record))
-            made = [(i, c) for i, c in made if edges[i][0] is not None and c is not None]
-            rules, saved = [(i, _made, _made, _AS_IS) for i, _ in made], [(c,) for _, c in made]
+            given = _fused_cotangents(node, given, record)
+            saved = _NOTHING
         elif declared.outputs is None:
             given = (_filled(given, node),)
-        adds_into = None if record else declared.adds_into
-        for (i, rule, on_arrays, positions), kept in zip(rules, saved):
-            upstream, key, (shape, dtype) = edges[i]
-            if reach is not None and upstream not in reach:
-                continue
-            previous = pending.get(key)
-            if previous is None:  # as _enqueue, which costs a tenth of the walk here
-                up = upstream.serial
-                if upstream.primitive is None or up < since:
-                    ends[key] = upstream
-                elif up not in nodes:
-                    nodes[up] = upstream
-                    heappush(heap, -up)
-            if adds_into is not None:  # no array of the input's size for each node
+        if plain and declared.adds_into is None:  # the common case: the loop below without what it does not need
+            for (i, _, on_arrays, _), kept in zip(rules, saved):
+                upstream, key, (shape, dtype) = edges[i]
+                try:
+                    c = on_arrays(*given, *kept)
+                    if not shape or c.shape != shape or c.dtype is not dtype:
+                        c = _fitted(c, node, i, False)
+                except EXPLAINED as error:
+                    raise _rule_error(node, i, error) from error
+                previous = pending.get(key)
                 if previous is None:
-                    previous = np.zeros(shape, dtype)
-                elif key not in owned:
-                    previous = previous.copy()
-                adds_into(previous, given[0], *kept)
-                pending[key] = previous
-                owned.add(key)
-                continue
-            try:
-                c = rule(*given, *_rewrap(node, kept, positions)) if record else on_arrays(*given, *kept)
-                if not shape or c.shape != shape or c.dtype is not dtype or anomaly:
+                    pending[key] = c
+                    serial = upstream.serial
+                    if upstream.primitive is None:
+                        ends[key] = upstream
+                    elif serial not in nodes:
+                        nodes[serial] = upstream
+                        heappush(heap, -serial)
+                elif key in owned:
+                    previous += c
+                else:
+                    pending[key] = np.asarray(previous + c)
+                    owned.add(key)
+        else:
+            for (i, rule, on_arrays, positions), kept in zip(rules, saved):
+                upstream, key, _ = edge = edges[i]
+                if reach is not None and upstream not in reach:
+                    continue
+                previous = pending.get(key)
+                if previous is None:
+                    _enqueue(edge, heap, nodes, ends, since)
+                if declared.adds_into is not None and not record:
+                    pending[key] = _added_into(node, given[0], kept, previous, key in owned)
+                    owned.add(key)
+                    continue
+                try:
+                    c = rule(*given, *_rewrap(node, kept, positions)) if record else on_arrays(*given, *kept)
                     c = _fitted(c, node, i, record)
-            except (*EXPLAINED, FloatingPointError) as error:
-                raise _rule_error(node, i, error) from error
-            if previous is None:
-                pending[key] = c
-            elif key in owned:
-                previous += c
-            elif record:
-                pending[key] = previous + c
-            else:
-                pending[key] = np.asarray(previous + c)
-                owned.add(key)
+                except (*EXPLAINED, FloatingPointError) as error:
+                    raise _rule_error(node, i, error) from error
+                if previous is None:
+                    pending[key] = c
+                elif record:
+                    pending[key] = previous + c
+                elif key in owned:
+                    previous += c
+                else:
+                    pending[key] = np.asarray(previous + c)
+                    owned.add(key)
         if free:
             node.saved = None
     if wanted is None:
         return pending, ends
     results.update((key, pending[key]) for key in wanted if key in pending)
     return results, ends
+
+
+def _added_into(node, g, kept, previous, is_own):
+    """The cotangent so far with what the rule adds to it, without an array of the input's size for each node."""
+    if previous is None:
+        previous = np.zeros(*node.edges[0][2])
+    elif not is_own:
+        previous = previous.copy()
+    node.primitive.adds_into(previous, g, *kept)
+    return previous
 
 
 def _fitted(c, node, i, record):
@@ -447,23 +465,20 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
             if leaf.extra.hooks:
                 pending[key] = _asked_for(leaf, (pending[key],), create_graph, False)[0]
         for key, leaf in ends.items():  # only now, when nothing can fail any more
-            _accumulate(leaf.extra.grads, key, pending.pop(key), create_graph)
+            grads, g = leaf.extra.grads, pending.pop(key)
+            before = grads.get(key)
+            if create_graph:
+                new = g if before is None else before + g
+                grads[key] = new if new.source is not None else new_tensor(np.array(new.data, order="C"))
+            elif before is None:
+                grads[key] = new_tensor(_own(g))
+            elif before.source is not None or not before.data.flags.writeable:
+                grads[key] = new_tensor(before.data + g)
+            else:
+                np.add(before.data, g, out=before.data)
+                mark_changed([before])
     finally:
         state.recording = outer
-
-
-def _accumulate(grads, key, g, record):
-    before = grads.get(key)
-    if record:
-        new = g if before is None else before + g
-        grads[key] = new if new.source is not None else new_tensor(np.array(new.data, order="C"))
-    elif before is None:
-        grads[key] = new_tensor(_own(g))
-    elif before.source is not None or not before.data.flags.writeable:
-        grads[key] = new_tensor(before.data + g)
-    else:
-        np.add(before.data, g, out=before.data)
-        mark_changed([before])
 
 
 def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=False, retain_graph=None, *, since=0):

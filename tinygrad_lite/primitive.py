@@ -75,9 +75,9 @@ def _simple_getter(positions, n_inputs):
 class Primitive:
     """The declaration of an op; the decorator `primitive` makes one, and a function that calls it."""
 
-    def __init__(self, forward, *, broadcasts, promotes, view, outputs, residuals, twin):
+    def __init__(self, forward, *, broadcasts, promotes, view, outputs, residuals, twin, name=None):
         code = forward.__code__
-        self.name, self.doc, self.forward = forward.__name__, forward.__doc__, forward
+        self.name, self.doc, self.forward = name or forward.__name__, forward.__doc__, forward
         self.inputs = _parameters(forward)
         self.variadic = bool(code.co_flags & 0x04)
         self.attributes = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
@@ -149,6 +149,10 @@ class Primitive:
 
     def plan(self, mask, count):
         """The `Plan` for the inputs whose bit is set in ``mask``."""
+        if self.twin is not None:  # its backward makes all cotangents at once: a rule picks one of them
+            picks = [(i, pick, pick, ()) for i in range(count) if mask >> i & 1 for pick in (_picker(i),)]
+            made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(picks), (), tuple(range(count)), False)
+            return made
         rules, getters, kept, plain = [], [], set(), self.outputs is not None
         n_cotangents, n_outputs = len(self.outputs or "1"), len(self.outputs or ())
         place = {name: k for k, name in enumerate(self.names(count))}
@@ -168,13 +172,15 @@ class Primitive:
             kept |= {min(p, count) for p in positions if p < count + n_outputs}
             rules.append((i, rule, on_arrays, positions))
             getters.append(_getter(positions) if not self.simple else _simple_getter(positions, count))
-        if self.twin is not None:
-            kept = set(range(count))
         made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(rules), getters, tuple(sorted(kept)), plain)
         return made
 
     def __repr__(self):
         return f"<primitive {self.name}>"
+
+
+def _picker(i):
+    return lambda *cotangents: cotangents[i]
 
 
 def _with_position(rule, i, n_cotangents):
@@ -190,7 +196,8 @@ def _on_arrays(rule):
     return types.FunctionType(rule.__code__, {**rule.__globals__, **bare}, rule.__name__, rule.__defaults__, rule.__closure__)
 
 
-def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, outputs=("out",), residuals=(), twin=None):
+def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, outputs=("out",), residuals=(), twin=None, name=None
+):  # fmt: skip
     """Declare the function below as a primitive op (decorator).
 
     broadcasts  its inputs broadcast: the engine sums a cotangent back to its input's shape
@@ -199,8 +206,9 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
     outputs     names of the outputs; None where their number varies
     residuals   names of what forward returns after the outputs, for the backward of a fused op
     twin        the same function composed of other primitives: makes it a fused op
+    name        what errors and pictures call it, where the user knows it under another name than the function's
     """
-    options = dict(broadcasts=broadcasts, promotes=promotes, view=view, outputs=outputs, residuals=residuals, twin=twin)
+    options = dict(broadcasts=broadcasts, promotes=promotes, view=view, outputs=outputs, residuals=residuals, twin=twin, name=name)
     if forward is None:
         return lambda function: primitive(function, **options)
     declared = registry[forward.__name__] = Primitive(forward, **options)

@@ -123,7 +123,7 @@ def _edge(a):
 
 # The call of an op with one output. It runs for every op, so it is unrolled for the number of inputs: the marked parts are
 # written once for each input, as `dataclasses` writes methods. A line that
-# begins with {attributes}, {plain}, {promotes} or {residuals} stands only in the variants that need it.
+# begins with {attributes}, {promotes} or {residuals} stands only in the variants that need it.
 _CALL = """
 def make(declared, to_float):
     forward, plans, bind, namespace = declared.forward, declared.plans, declared.bind, declared.namespace
@@ -133,7 +133,6 @@ def make(declared, to_float):
         {attributes}if len(args) != {n}:
         {attributes}    args = bind(args, attributes)
         {attributes}{each:x0}, = args
-        {plain}{each:x0}, = {parameters},
         {each_line:v0 = isinstance(x0, Value); a0 = x0.data if v0 else x0}
         try:
             {promotes}if {differ}:
@@ -172,9 +171,8 @@ def make(declared, to_float):
 
 
 @functools.cache
-def _maker(names, attributes, promotes, fused, residuals, view):
-    """`_CALL` written out for inputs of these names, with or without attributes, and so on."""
-    n = len(names)
+def _maker(n, attributes, promotes, fused, residuals, view):
+    """`_CALL` written out for ``n`` inputs, with or without attributes, and so on."""
     differ = {
         1: "type(a0) is not ndarray or a0.dtype.kind != 'f'",
         # nothing to do for floats of one dtype, and for a Python number beside a float
@@ -189,7 +187,7 @@ def _maker(names, attributes, promotes, fused, residuals, view):
     else:
         saved = f"plan.save(({inputs}, out))"
     words = {
-        "parameters": "*args, **attributes" if attributes else ", ".join(names),
+        "parameters": "*args, **attributes" if attributes else ", ".join(f"x{i}" for i in range(n)),
         "n": str(n),
         "differ": differ.get(n, f"_differ(({inputs}))"),
         "pass_attributes": ", **attributes" if attributes else "",
@@ -198,7 +196,7 @@ def _maker(names, attributes, promotes, fused, residuals, view):
         "saved": saved,
         "node_attributes": "attributes" if attributes else "{}",
     }
-    optional = {"attributes": attributes, "plain": not attributes, "promotes": promotes, "residuals": residuals}
+    optional = {"attributes": attributes, "promotes": promotes, "residuals": residuals}
     lines = []
     for line in _CALL.splitlines():
         for name, wanted in optional.items():
@@ -220,18 +218,23 @@ def _maker(names, attributes, promotes, fused, residuals, view):
 def fixed_call(declared, to_float):
     """The call of an op of a fixed number of inputs and one output."""
     has_attributes, fused = bool(declared.attributes), declared.twin is not None
-    make = _maker(
-        declared.inputs, has_attributes, bool(declared.promotes), fused, bool(declared.residuals), declared.view
-    )  # fmt: skip
-    call = make(declared, to_float)
-    if not has_attributes:
+    n, residuals = len(declared.inputs), bool(declared.residuals)
+    call = _maker(n, has_attributes, bool(declared.promotes), fused, residuals, declared.view)(declared, to_float)
+    if not has_attributes:  # the inputs under their own names, for calls by keyword and for Python's errors
+        call.__code__ = call.__code__.replace(co_varnames=(*declared.inputs, *call.__code__.co_varnames[n:]))
         call.__defaults__ = declared.forward.__defaults__
     return call
 
 
 def general_call(declared, to_float):
     """The call of an op of any number of inputs, or of several outputs."""
-    forward, promotes, plans, view, residuals = declared.forward, declared.promotes, declared.plans, declared.view, declared.residuals
+    forward, promotes, plans, view, residuals = (
+        declared.forward,
+        declared.promotes,
+        declared.plans,
+        declared.view,
+        declared.residuals,
+    )
     n_inputs = None if declared.variadic else len(declared.inputs)
     one_output = declared.outputs is not None and len(declared.outputs) == 1
 

@@ -67,7 +67,10 @@ def test_losses(case, reduction):
     name, make, target = LOSSES[case]
     x = make()
     a, b = tl.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    u, v = getattr(nn, name)(reduction=reduction)(a, tl.Tensor(target)), getattr(torch.nn, name)(reduction=reduction)(b, torch.tensor(target))
+    u, v = (
+        getattr(nn, name)(reduction=reduction)(a, tl.Tensor(target)),
+        getattr(torch.nn, name)(reduction=reduction)(b, torch.tensor(target)),
+    )
     np.testing.assert_allclose(u.detach().data, v.detach().numpy(), rtol=1e-9)
     weights = RNG.standard_normal(u.shape)
     (u * weights).sum().backward()
@@ -102,7 +105,9 @@ def test_a_curve_of_50_steps(name, options):
     ours, theirs = pair(("Linear", 8, 16), ("Tanh",), ("Linear", 16, 4))
     batches = [(RNG.standard_normal((10, 8)), RNG.integers(0, 4, 10)) for _ in range(50)]
     a = curve(ours, getattr(optim, name)(ours.parameters(), **options), nn.CrossEntropyLoss(), batches, tl.Tensor)
-    b = curve(theirs, getattr(torch.optim, name)(theirs.parameters(), **options), torch.nn.CrossEntropyLoss(), batches, torch.tensor)
+    b = curve(
+        theirs, getattr(torch.optim, name)(theirs.parameters(), **options), torch.nn.CrossEntropyLoss(), batches, torch.tensor
+    )
     np.testing.assert_allclose(a, b, rtol=1e-9)
     for (key, p), (_, q) in zip(ours.named_parameters(), theirs.named_parameters()):
         np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-7, atol=1e-10, err_msg=key)

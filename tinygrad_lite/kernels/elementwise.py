@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel
-from .pool import empty
+from .pool import LARGE, empty
 
 
 def _run(loop, twin, g, other):
     """``loop`` on contiguous arrays of one floating dtype, else ``twin``."""
-    out = empty(g.shape, g.dtype)
+    out = np.empty(g.shape, g.dtype) if g.size < LARGE // 8 else empty(g.shape, g.dtype)
     simple = g.flags.c_contiguous and other.flags.c_contiguous and g.dtype == other.dtype and g.dtype.itemsize >= 4
     (loop if simple else twin)(g, other, out)
     return out

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import sys
 import time
-from pathlib import Path
 
 
 @functools.cache
 def cache_directory():
     """Where compiled kernels are kept: a folder whose name holds a hash of all kernel sources, since Numba's own key misses
     an edit in another file. None where no such folder can be written: kernels are then compiled anew in each process."""
+    import hashlib
+    from pathlib import Path
+
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
-    root = os.environ.get("TINYGRAD_LITE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_lite"
+    root = (
+        os.environ.get("TINYGRAD_LITE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_lite"
+    )
     folder = Path(root) / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,3 +20,16 @@ def sum_rows_loop(x, out):
 def sum_rows_twin(x, out):
     """out = the sum of the rows of x, by NumPy."""
     out[...] = x.sum(0)
+
+
+@kernel
+def add_row_loop(x, row):
+    for i in range(x.shape[0]):
+        line = x[i]
+        for j in range(row.size):
+            line[j] += row[j]
+
+
+def add_row_twin(x, row):
+    """x += row, by NumPy."""
+    x += row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel
-from .pool import empty_like
+from .pool import LARGE, empty_like
 
 
 @kernel(fastmath={"reassoc"})
@@ -48,7 +48,8 @@ def normalise_rows(exponentials, target, losses, scale):
 def cross_entropy(logits, target, scale):
     """``logits`` (rows, classes), ``target`` (rows) -> losses (rows), their sum, their gradients times ``scale`` (rows, classes),
     and the first row with a bad label or -1."""
-    gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
+    gradients = np.empty_like(logits) if logits.size < LARGE // 8 else empty_like(logits)
+    losses = np.empty(target.size, logits.dtype)
     bad = shift_rows(logits, target, gradients, losses)
     if bad >= 0:
         return losses, 0.0, gradients, bad

@@ -48,7 +48,20 @@ class Sequential(ModuleList):
 
     def forward(self, x):
         """Each module on the output of the one before."""
-        for module in vars(self).values():
-            if isinstance(module, Module):
-                x = module(x)
+        for module in self._steps or self._find_steps():
+            x = module(x)
         return x
+
+    _steps = ()  # the modules in order, found at the first call after a change
+
+    def _find_steps(self):
+        object.__setattr__(self, "_steps", [m for name, m in vars(self).items() if isinstance(m, Module)])
+        return self._steps
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        object.__setattr__(self, "_steps", ())
+
+    def __delattr__(self, name):
+        super().__delattr__(name)
+        object.__setattr__(self, "_steps", ())

@@ -29,6 +29,9 @@ class Buffer(Tensor):
     __slots__ = ()
 
 
+_REMEMBERED = frozenset(("_entered", "_steps"))  # attributes that only save time
+
+
 class Module:
     """A part of a model: set Parameters, Buffers and Modules as attributes (also in lists, tuples and dicts), write ``forward``.
 
@@ -67,12 +70,16 @@ class Module:
         object.__setattr__(self, name, value)
         _give_names(name, value)
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name not in _REMEMBERED}
+
     # -- what it holds --
 
     def _own(self):
         """(name, value) of the parameters, buffers and modules set here, in the order in which they were set."""
         for name, value in vars(self).items():
-            yield from _leaves_of(name, value)
+            if name not in _REMEMBERED:
+                yield from _leaves_of(name, value)
 
     def named_children(self):
         """(name, module) of the modules set here."""

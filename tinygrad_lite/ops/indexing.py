@@ -59,7 +59,7 @@ def _filled(template, arrays):
     return tuple(next(arrays) if item is _HOLE else item for item in template)
 
 
-@primitive
+@primitive(name="getitem")
 def gather_items(*inputs, template):
     """``x[index]`` where index arrays take the holes of ``template``."""
     x, *arrays = inputs
@@ -108,7 +108,7 @@ def _check_along(x_shape, index, dim):
         raise IndexError(f"index {bad} is out of range for size {x_shape[dim]} of dim {dim}")
 
 
-@primitive
+@primitive(name="gather")
 def take_along(x, index, *, dim):
     """out[i, j] = x[index[i, j], j] for dim 0, and so on."""
     dim = canonical_dim(dim, x.ndim)
@@ -155,7 +155,7 @@ def scatter_add(x, dim, index, src):
     return x + scatter_zeros(src, index, shape=x.shape, dim=dim)
 
 
-@primitive
+@primitive(name="scatter")
 def scatter_at(x, index, src, *, dim):
     """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays."""
     dim = canonical_dim(dim, x.ndim)
@@ -200,7 +200,7 @@ def _check_rows(index, size, what="index"):
         raise IndexError(f"{what} {bad} is out of range: it must be 0 to {size - 1}")
 
 
-@primitive
+@primitive(name="index_select")
 def take_rows(x, index, *, dim=0):
     """Slices of ``x`` along ``dim`` in the order of ``index``, whose dimensions take the place of ``dim``."""
     _check_rows(index, x.shape[dim])

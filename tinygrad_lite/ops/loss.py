@@ -34,7 +34,7 @@ def _check_same_shape(name, input, target):
         raise ValueError(f"{name}: input is {input.shape}, target is {target.shape}: they must agree")
 
 
-@primitive(promotes="float")
+@primitive(promotes="float", name="mse_loss")
 def mean_squared_error(x, y):
     """The mean of (x - y)**2, of equal shapes."""
     if not x.size:
@@ -82,7 +82,7 @@ def _check_labels(logits, target):
         raise IndexError(f"label {bad} in target is out of range: input has {classes} classes, labels are 0 to {classes - 1}")
 
 
-@primitive
+@primitive(name="nll_loss")
 def picked(x, target):
     """x[n, target[n]] of (batch, classes, ...), checked: the class axis is taken away."""
     _check_labels(x, target)
@@ -104,6 +104,9 @@ def nll_loss(input, target, reduction="mean"):
     """Minus the log-probability of the right class: ``input`` (batch, classes, ...) of log-probabilities, ``target``
     (batch, ...) of class numbers."""
     return reduced(-picked(input, target), reduction)
+
+
+_REDUCTIONS = frozenset(("mean", "sum", "none"))
 
 
 def _cross_entropy_twin(input, target, *, reduction="mean"):
@@ -129,18 +132,19 @@ def _from_rows(rows, shape):
 @primitive(twin=_cross_entropy_twin, residuals=("gradients",))
 def cross_entropy(input, target, *, reduction="mean"):
     """Softmax cross-entropy: logits ``input`` (batch, classes, ...) or (classes), ``target`` (batch, ...) of class numbers."""
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    matrix = input.ndim == 2 and target.ndim == 1 and len(input) == len(target) and input.size and target.dtype.kind == "i"
+    if not matrix:
+        _check_labels(input, target)
     if input.dtype.kind != "f" or input.dtype.itemsize < 4:
         raise TypeError(f"input must be float32 or float64, got {input.dtype}")
-    if target.dtype.kind not in "iu" or not input.ndim or target.shape != _target_shape(input.shape) or not input.size:
-        _check_labels(input, target)
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    rows = input if input.ndim == 2 and input.flags.c_contiguous else _as_rows(input)
-    scale = 1.0 if reduction != "mean" else 1.0 / target.size if target.size else float("nan")
-    losses, total, gradients, bad = kernels.loss.cross_entropy(rows, target if target.ndim == 1 else target.reshape(-1), scale)
+    rows, labels = (input, target) if matrix and input.flags.c_contiguous else (_as_rows(input), target.reshape(-1))
+    scale = 1.0 if reduction != "mean" else 1.0 / labels.size if labels.size else float("nan")
+    losses, total, gradients, bad = kernels.loss.cross_entropy(rows, labels, scale)
     if bad >= 0:
         _check_labels(input, target)
-    if input.ndim != 2:
+    if not matrix:
         gradients = _from_rows(gradients, input.shape)
     return losses.reshape(target.shape) if reduction == "none" else np.array(total * scale, input.dtype), gradients
 
@@ -159,7 +163,7 @@ def binary_cross_entropy_with_logits(input, target, reduction="mean"):
     return reduced(softplus(input, threshold=float("inf")) - input * target, reduction)
 
 
-@primitive(promotes="float")
+@primitive(promotes="float", name="binary_cross_entropy")
 def bernoulli_loss(x, target):
     """-(t log x + (1 - t) log(1 - x)) of equal shapes; a logarithm is never below -100, x (1 - x) never below 1e-12 in the derivative."""
     if x.size and not (x.min() >= 0 and x.max() <= 1):
@@ -169,7 +173,8 @@ def bernoulli_loss(x, target):
 
 
 bernoulli_loss.derivatives(
-    lambda g, x, target: g * (x - target) / maximum(x * (1.0 - x), 1e-12), lambda g, x: g * (_bounded_log(1.0 - x) - _bounded_log(x))
+    lambda g, x, target: g * (x - target) / maximum(x * (1.0 - x), 1e-12),
+    lambda g, x: g * (_bounded_log(1.0 - x) - _bounded_log(x)),
 )
 
 

@@ -171,13 +171,13 @@ def _to_place(g_values, g_indices, x_shape, indices, dim, keepdim):
     return scatter_zeros(_kept(g_values, x_shape, dim, keepdim), indices, shape=x_shape, dim=dim)
 
 
-@primitive(outputs=("values", "indices"))
+@primitive(outputs=("values", "indices"), name="max")
 def max_along(x, *, dim, keepdim=False):
     """The largest value along ``dim`` and the index of the first one; the gradient goes there."""
     return _extreme(np.argmax, x, dim, keepdim)
 
 
-@primitive(outputs=("values", "indices"))
+@primitive(outputs=("values", "indices"), name="min")
 def min_along(x, *, dim, keepdim=False):
     """The smallest value along ``dim`` and the index of the first one; the gradient goes there."""
     return _extreme(np.argmin, x, dim, keepdim)
@@ -252,7 +252,7 @@ def cumsum(x, *, dim):
 cumsum.derivatives(lambda g, dim: flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if g.ndim else g)
 
 
-@primitive(promotes="float")
+@primitive(promotes="float", name="norm")
 def euclidean_norm(x, *, dim=None, keepdim=False):
     """The root of the sum of squares; its derivative at 0 is 0."""
     return np.sqrt(np.add.reduce(x * x, _axes(x, dim), keepdims=keepdim))

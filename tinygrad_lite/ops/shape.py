@@ -45,7 +45,7 @@ def as_shape(sizes):
 # -- views -------------------------------------------------------------------------------------------------------
 
 
-@primitive(view=True)
+@primitive(view=True, name="reshape")
 def reshape_to(x, *, shape, copy=None):
     """The elements of ``x`` in row-major order as ``shape``; one size may be -1. ``copy=False`` refuses to copy."""
     return np.reshape(x, shape, copy=copy)
@@ -87,7 +87,7 @@ def unsqueeze(x, dim):
     return reshape_to(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
 
 
-@primitive(view=True)
+@primitive(view=True, name="permute")
 def permute_to(x, *, dims):
     """Dimension ``d`` of the result is dimension ``dims[d]`` of ``x``."""
     if sorted(canonical_dim(d, x.ndim) for d in dims) != list(range(x.ndim)):
@@ -150,7 +150,7 @@ def _negative(shifts):
     return tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts
 
 
-@primitive(view=True)
+@primitive(view=True, name="getitem")
 def slice_items(x, *, index):
     """``x[index]`` for integers, slices, None and Ellipsis: a view."""
     return x[index]
@@ -181,7 +181,7 @@ def narrow(x, dim, start, length):
     return slice_items(x, index=(slice(None),) * dim + (slice(start, start + length),))
 
 
-@primitive(view=True)
+@primitive(view=True, name="diagonal")
 def diagonal_of(x, *, offset, dim1, dim2):
     """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
     return np.diagonal(x, offset, dim1, dim2)
@@ -197,9 +197,7 @@ def undiagonal(x, *, offset, dim1, dim2, shape):
     return out
 
 
-diagonal_of.derivatives(
-    lambda g, x_shape, offset, dim1, dim2: undiagonal(g, offset=offset, dim1=dim1, dim2=dim2, shape=x_shape)
-)
+diagonal_of.derivatives(lambda g, x_shape, offset, dim1, dim2: undiagonal(g, offset=offset, dim1=dim1, dim2=dim2, shape=x_shape))
 undiagonal.derivatives(lambda g, offset, dim1, dim2: diagonal_of(g, offset=offset, dim1=dim1, dim2=dim2))
 
 
@@ -214,15 +212,13 @@ def diagonal(x, offset=0, dim1=0, dim2=1):
 # -- several in, several out -------------------------------------------------------------------------------------
 
 
-@primitive
+@primitive(name="cat")
 def cat_along(*tensors, dim):
     """Joined along ``dim``."""
     return np.concatenate(tensors, dim)
 
 
-cat_along.derivatives(
-    each=lambda g, i, shapes, dim: narrow(g, dim, builtins.sum(s[dim] for s in shapes[:i]), shapes[i][dim])
-)
+cat_along.derivatives(each=lambda g, i, shapes, dim: narrow(g, dim, builtins.sum(s[dim] for s in shapes[:i]), shapes[i][dim]))
 
 
 def cat(tensors, dim=0):
@@ -254,7 +250,7 @@ def stack(tensors, dim=0):
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
-@primitive(view=True, outputs=None)
+@primitive(view=True, outputs=None, name="split")
 def split_at(x, *, sizes, dim):
     """Views of ``sizes`` along ``dim``."""
     ends = np.cumsum(sizes)
@@ -285,7 +281,7 @@ def chunk(x, chunks, dim=0):
     return split(x, builtins.max(-(-n // chunks), 1), dim)
 
 
-@primitive(view=True, outputs=None)
+@primitive(view=True, outputs=None, name="unbind")
 def unbind_along(x, *, dim):
     """The slices along ``dim``, one node for all of them."""
     return list(np.moveaxis(x, dim, 0)) if x.shape[dim] else []

@@ -20,7 +20,9 @@ class Adam(Optimizer):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
         super().__init__(params, lr)
         if not all(0 <= b < 1 for b in betas) or eps < 0 or weight_decay < 0:
-            raise ValueError(f"Adam: betas lie in [0, 1), eps and weight_decay are not negative, got {betas}, {eps}, {weight_decay}")
+            raise ValueError(
+                f"Adam: betas lie in [0, 1), eps and weight_decay are not negative, got {betas}, {eps}, {weight_decay}"
+            )
         self.options = dict(betas=tuple(betas), eps=eps, weight_decay=weight_decay)
 
     def update(self, which, parameters, gradients):

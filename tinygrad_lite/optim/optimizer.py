@@ -54,7 +54,8 @@ class Optimizer:
         """One update of every parameter that has a gradient."""
         which, parameters, gradients = [], [], []
         for k, p in enumerate(self.params):
-            gradient = p.grad
+            source = p.source  # as p.grad, which asks more
+            gradient = None if source is None else source[0].extra.grads.get(source[1])
             if gradient is not None:
                 which.append(k)
                 parameters.append(p)
