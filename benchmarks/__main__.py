@@ -126,11 +126,13 @@ def first_calls_and_memory(names, expected, effort):
         with tempfile.TemporaryDirectory() as cache:
             job = dict(env={"TINYGRAD_LITE_CACHE": cache}, row=key, expected=expected, steps=effort.steps)
             say(f"first call and memory: {key}")
-            empty = run_worker("alone", framework=OURS, **job)
+            empty = run_worker("alone", framework=OURS, loaded=False, **job)
             samples = {name: [] for name in names}
             for _ in range(effort.alone):
                 for name in names:
-                    samples[name].append(run_worker("alone", framework=name, **job))
+                    sample = run_worker("alone", framework=name, loaded=False, **job)
+                    sample["arrays"] = run_worker("alone", framework=name, loaded=True, **job)["steps"]
+                    samples[name].append(sample)
         result[key] = {"samples": samples, "empty_cache": empty, "state_bytes": state_bytes(ROWS[key])}
     return result
 

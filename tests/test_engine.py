@@ -1017,7 +1017,7 @@ def test_an_update_of_ones_own_marks_what_it_writes():
         doubled(np.ones(3))
     with pytest.raises(ValueError, match=r"doubled: target.*mul.*only leaves change in place"):
         doubled(x * y)
-    with pytest.raises(ValueError, match="doubled: .*read-only"):
+    with pytest.raises(ValueError, match=r"doubled: .*read-only"):
         doubled(tl.ones(1).expand(3))
 
 

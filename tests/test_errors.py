@@ -57,7 +57,7 @@ CALLS = [
     (lambda: X.gather(1, tl.tensor([[0], [3]])), IndexError,
      r"^gather in features\.0: index 3 is out of range for size 3 of dim 1"),
     (lambda: X.gather(1, X), TypeError, r"^gather in features\.0: index must hold integers, got float32"),
-    (lambda: tl.embedding(tl.tensor([3]), W), IndexError, r"^index_select in features\.0: index 3 is out of range: it must be 0 to 2"),
+    (lambda: tl.embedding(tl.tensor([3]), W), IndexError, r"^index_select in features\.0: index 3 is out of range.* 0 to 2"),
     (lambda: X.narrow(1, 2, 2), IndexError, r"narrow: 2 to 4 is outside of size 3 of dim 1 \(x is \(2, 3\)\)"),
     (lambda: tl.one_hot(tl.tensor([4]), num_classes=3), IndexError, r"^one_hot in features\.0: label 4 is out of range"),
     # labels

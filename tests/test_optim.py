@@ -138,7 +138,7 @@ def test_bad_arguments():
         with pytest.raises(error, match=message):
             make()
     optimizer = optim.Adam([p])
-    with pytest.raises(ValueError, match="lr is missing; 7.mean belongs to no parameter"):
+    with pytest.raises(ValueError, match=r"lr is missing; 7\.mean belongs to no parameter"):
         optimizer.load_state_dict({"7.mean": np.zeros(1)})
 
 

@@ -227,7 +227,8 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
 def update(*writes):
     """Declare the function below as an op that writes in place into the inputs at positions ``writes`` (decorator).
 
-    An input may be a list of Tensors. The op is never differentiated. It marks the memory as changed, so that a backward which still needs the old value says so.
+    An input may be a list of Tensors. The op is never differentiated. It marks the memory as changed, so that a backward
+    which still needs the old value says so.
     """
 
     def declare(forward):

@@ -242,7 +242,7 @@ erf.derivatives(lambda g, x: g * exp(-x * x) * (2.0 / math.sqrt(math.pi)))
 @primitive(broadcasts=True)
 def where(condition, x, y):
     """``x`` where ``condition`` holds, else ``y``."""
-    if getattr(condition, "dtype", bool) != bool and not isinstance(condition, (bool, np.bool_)):
+    if not isinstance(condition, (bool, np.bool_)) and getattr(condition, "dtype", None) != np.bool_:
         raise TypeError("condition must be boolean: compare first, for example x > 0")
     x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
     if (x_dtype is None and y_dtype is None) or x_dtype != y_dtype or np.ndim(x) == 0:

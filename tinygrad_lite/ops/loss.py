@@ -165,7 +165,8 @@ def binary_cross_entropy_with_logits(input, target, reduction="mean"):
 
 @primitive(promotes="float", name="binary_cross_entropy")
 def bernoulli_loss(x, target):
-    """-(t log x + (1 - t) log(1 - x)) of equal shapes; a logarithm is never below -100, x (1 - x) never below 1e-12 in the derivative."""
+    """-(t log x + (1 - t) log(1 - x)) of equal shapes; a logarithm is never below -100, and x (1 - x) never
+    below 1e-12 in the derivative."""
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(f"input holds values in [{x.min():.4g}, {x.max():.4g}]: probabilities are 0 to 1 (apply sigmoid first)")
     with np.errstate(divide="ignore"):
