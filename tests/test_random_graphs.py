@@ -76,6 +76,14 @@ def test_derivatives_of_random_graphs(seed):
         assert tl.gradcheck(function, *arrays, order=2, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.proof
+@pytest.mark.parametrize("block", range(10))
+def test_both_orders_of_a_thousand_random_graphs(block):
+    for seed in range(1000 + 100 * block, 1100 + 100 * block):
+        function, arrays = program(seed, length=20)
+        assert tl.gradcheck(function, *arrays, order=2, rtol=1e-3, atol=1e-5), seed
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_every_way_to_a_gradient_is_the_same(seed):
     """backward, grad, the recorded walk, the checkpointed graph, the vjp and the jvp."""
