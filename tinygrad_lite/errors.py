@@ -69,3 +69,58 @@ def stop_at_nan(declared, outs, arrays, state):
                 f"{located(declared.name, state)}: the first {what} appeared here, at {user_line()}; "
                 f"output {_range(out)}; inputs: {inputs}"
             )
+
+
+# -- of the walk back ------------------------------------------------------------------------------------------------
+
+
+def where_of(node):
+    """The op of a node, its module path, its source line if that was kept."""
+    if node.primitive is None:
+        return f"leaf {node.extra.name or ''}".strip()
+    path, line = node.scope.path, node.extra.line if node.extra is not None else None
+    return node.primitive.name + (f" in {path}" if path else "") + (f" ({line})" if line else "")
+
+
+def input_name(node, i):
+    """What input ``i`` of a node is called."""
+    names = node.primitive.inputs
+    return names[i] if i < len(names) else f"input {i}"
+
+
+def rule_error(node, i, error):
+    """The same kind of error, with the op whose rule failed."""
+    kind = type(error) if isinstance(error, (ValueError, TypeError, IndexError, FloatingPointError)) else TypeError
+    return kind(f"backward of {where_of(node)}, gradient of {input_name(node, i)}: {error}")
+
+
+def freed_error(node):
+    """The error of a second walk."""
+    return RuntimeError(
+        f"backward through {where_of(node)}: an earlier backward has freed this graph; "
+        "give that one retain_graph=True to walk it twice"
+    )
+
+
+def check_unchanged(node):
+    """Raise if something that the rules of ``node`` need was changed in place since."""
+    for p in node.plan.kept:
+        cell = node.changed[p]
+        if cell is not None and cell[0] > node.serial:
+            name = "its output" if p == len(node.edges) else input_name(node, p)
+            leaf = node.edges[p][0] if p < len(node.edges) else None
+            if leaf is not None and leaf.primitive is None and leaf.extra.name:
+                name += f" ({'.'.join(filter(None, (node.scope.path, leaf.extra.name)))})"
+            raise RuntimeError(
+                f"backward through {where_of(node)}: {name} was changed in place after the forward, which used its old value; "
+                "call backward before the update, or run the forward again"
+            )
+
+
+def check_cotangent(node, i, array):
+    """Raise if the cotangent ``array`` for input ``i`` of ``node`` holds a NaN or inf."""
+    if not np.isfinite(array).all():
+        what = "NaN" if np.isnan(array).any() else "inf"
+        raise FloatingPointError(
+            f"backward of {where_of(node)}: the first {what} appeared in the gradient of {input_name(node, i)}, {describe(array)}"
+        )

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from .errors import EXPLAINED, describe
+from .errors import EXPLAINED, check_cotangent, check_unchanged, describe, freed_error, rule_error, where_of
 from .kernels.pool import is_whole
 from .primitive import primitive
 from .record import Value, last_change, leaf_source, mark_changed, new_tensor
@@ -190,9 +190,9 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                 continue
         declared, edges, saved = node.primitive, node.edges, node.saved
         if saved is None:
-            raise _freed_error(node)
+            raise freed_error(node)
         if last_change[0] > serial:
-            _check_unchanged(node)
+            check_unchanged(node)
         rules = node.plan.rules
         if declared.twin is not None:
             given = _fused_cotangents(node, given, record)
@@ -207,7 +207,7 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                     if not shape or c.shape != shape or c.dtype is not dtype:
                         c = _fitted(c, node, i, False)
                 except EXPLAINED as error:
-                    raise _rule_error(node, i, error) from error
+                    raise rule_error(node, i, error) from error
                 previous = pending.get(key)
                 if previous is None:
                     pending[key] = c
@@ -238,7 +238,7 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                     c = rule(*given, *_rewrap(node, kept, positions)) if record else on_arrays(*given, *kept)
                     c = _fitted(c, node, i, record)
                 except (*EXPLAINED, FloatingPointError) as error:
-                    raise _rule_error(node, i, error) from error
+                    raise rule_error(node, i, error) from error
                 if previous is None:
                     pending[key] = c
                 elif record:
@@ -278,7 +278,7 @@ def _fitted(c, node, i, record):
     if c.dtype != dtype:
         c = cast(c, dtype=dtype)
     if local.state.anomaly:
-        _check_cotangent(node, i, c)
+        check_cotangent(node, i, c.data if isinstance(c, Value) else c)
     return c
 
 
@@ -295,7 +295,7 @@ def _enqueue(source, heap, nodes, ends, since):
 def _own(g):
     """The cotangent ``g`` as an array that nobody else holds: itself if a rule made it, else a copy."""
     # 3 references: the caller's, this function's, getrefcount's. A cotangent that is kept elsewhere, or was given, has more
-    if sys.getrefcount(g) <= 3 and is_whole(g) and g.flags.carray:
+    if sys.getrefcount(g) <= 3 and (g.base is None or is_whole(g)) and g.flags.carray:
         return g
     return np.array(g, order="C")
 
@@ -317,7 +317,7 @@ def _leading_to(wanted, starts, since):
     return reach
 
 
-# -- hooks and errors --------------------------------------------------------------------------------------------
+# -- hooks ---------------------------------------------------------------------------------------------------------
 
 
 def _as_tensor(g):
@@ -333,7 +333,7 @@ def _asked_for(node, given, record, retain):
         if new is not None:
             array = new.data if isinstance(new, Value) else np.asarray(new)
             if (array.shape, array.dtype) != node.metas[j]:
-                raise ValueError(f"hook on {_where(node)}: expected a gradient {node.metas[j]}, got {describe(array)}")
+                raise ValueError(f"hook on {where_of(node)}: expected a gradient {node.metas[j]}, got {describe(array)}")
             given[j] = _as_tensor(new) if record else array
     if retain and node.primitive is not None:
         for key, before in extra.grads.items():
@@ -342,54 +342,6 @@ def _asked_for(node, given, record, retain):
                 new = g if record else new_tensor(np.array(g))
                 extra.grads[key] = new if before is None else before + new
     return tuple(given)
-
-
-def _where(node):
-    if node.primitive is None:
-        return f"leaf {node.extra.name or ''}".strip()
-    path, line = node.scope.path, node.extra.line if node.extra is not None else None
-    return node.primitive.name + (f" in {path}" if path else "") + (f" ({line})" if line else "")
-
-
-def _input_name(node, i):
-    names = node.primitive.inputs
-    return names[i] if i < len(names) else f"input {i}"
-
-
-def _rule_error(node, i, error):
-    """The same kind of error, with the op whose rule failed."""
-    kind = type(error) if isinstance(error, (ValueError, TypeError, IndexError, FloatingPointError)) else TypeError
-    return kind(f"backward of {_where(node)}, gradient of {_input_name(node, i)}: {error}")
-
-
-def _freed_error(node):
-    return RuntimeError(
-        f"backward through {_where(node)}: an earlier backward has freed this graph; "
-        "give that one retain_graph=True to walk it twice"
-    )
-
-
-def _check_unchanged(node):
-    for p in node.plan.kept:
-        cell = node.changed[p]
-        if cell is not None and cell[0] > node.serial:
-            name = "its output" if p == len(node.edges) else _input_name(node, p)
-            leaf = node.edges[p][0] if p < len(node.edges) else None
-            if leaf is not None and leaf.primitive is None and leaf.extra.name:
-                name += f" ({'.'.join(filter(None, (node.scope.path, leaf.extra.name)))})"
-            raise RuntimeError(
-                f"backward through {_where(node)}: {name} was changed in place after the forward, which used its old value; "
-                "call backward before the update, or run the forward again"
-            )
-
-
-def _check_cotangent(node, i, c):
-    array = c.data if isinstance(c, Value) else c
-    if not np.isfinite(array).all():
-        what = "NaN" if np.isnan(array).any() else "inf"
-        raise FloatingPointError(
-            f"backward of {_where(node)}: the first {what} appeared in the gradient of {_input_name(node, i)}, {describe(array)}"
-        )
 
 
 # -- backward and grad -------------------------------------------------------------------------------------------

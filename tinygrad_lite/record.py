@@ -157,10 +157,9 @@ def make(declared, to_float):
             return value
         plan = plans.get(mask) or declared.plan(mask, {n})
         meta = (out.shape, out.dtype)
-        node = Node(
-            declared, plan, ({each:s0 or _edge(x0)},), {saved}, ({each:x0.changed if v0 else None}, changed), (meta,),
-            {node_attributes}, state.scope,
-        )
+        edges = ({each:s0 or ((None, None, (a0.shape, a0.dtype)) if v0 else _edge(x0))},)
+        cells = ({each:x0.changed if v0 else None}, changed)
+        node = Node(declared, plan, edges, {saved}, cells, (meta,), {node_attributes}, state.scope)
         value.source = (node, node.serial, meta)
         if state.anomaly:
             extra_of(node).line = user_line()

@@ -58,9 +58,11 @@ class Module:
     def __call__(self, *args, **kwargs):
         state = local.state
         outer = state.scope
-        if self._entered[0] is not outer:
-            object.__setattr__(self, "_entered", (outer, outer.child(self._name, type(self).__name__)))
-        state.scope = self._entered[1]
+        entered = self._entered
+        if entered[0] is not outer:
+            entered = outer, outer.child(self._name, type(self).__name__)
+            object.__setattr__(self, "_entered", entered)
+        state.scope = entered[1]
         try:
             return self.forward(*args, **kwargs)
         finally:
