@@ -24,7 +24,7 @@ test: $(VENV)/test.stamp          ## all tests but the slow proofs and the compa
 	$(BIN)/python -m pytest -m "not proof and not parity"
 
 parity: $(VENV)/test.stamp        ## compare with PyTorch, where it is installed in $(VENV)
-	$(BIN)/python -m pytest -m parity
+	$(BIN)/python -m pytest -m parity || test $$? -eq 5  # 5: no test was there to run
 
 proof: $(VENV)/test.stamp         ## learning runs and long fuzzing
 	$(BIN)/python -m pytest -m proof

@@ -1,5 +1,7 @@
 """Errors: op, module path, what was expected, what came, what to do. After each of them the same parameters still train."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,9 @@ CALLS = [
     (lambda: tl.assign(W @ W.T, np.ones((3, 3))), ValueError,
      r"^assign_to in features\.0: target.*matmul.*only leaves change in place"),
     (lambda: tl.assign(np.ones(3), np.ones(3)), TypeError, r"^assign_to in features\.0: target must be a Tensor"),
+    (lambda: tl.tensor([1, 2]) & tl.tensor([3, 1]), TypeError, r"^&: both sides must be boolean, got int64"),
+    (lambda: ~tl.tensor([1, 2]), TypeError, r"^~: both sides must be boolean"),
+    (lambda: operator.isub(W, W), TypeError, r"^-= does not change a leaf.*assign"),
     (lambda: tl.assign(I, np.ones((2, 3))), TypeError, r"^assign_to in features\.0: float64 does not go into int64"),
 ]  # fmt: skip
 

@@ -155,6 +155,12 @@ def test_names_with_an_underscore_count_and_a_changed_sequence_is_noticed():
     assert model(tl.ones(1, 2)).shape == (1, 2)
 
 
+def test_a_module_may_hold_its_parent():
+    model = mlp()
+    object.__setattr__(model[0], "parent", model)
+    assert len(list(model.parameters())) == 4
+
+
 def test_text_of_a_model():
     assert repr(mlp()) == (
         "Sequential(\n  (0): Linear(in_features=4, out_features=3, bias=True)\n  (1): Tanh()\n"

@@ -47,6 +47,8 @@ def test_numpy_on_tensors_records(function, slope):
 def test_every_ufunc_in_the_table_is_numpys_function(name):
     ufunc = getattr(np, name)
     x, y = leaf(), leaf((0.5, 0.5, 0.1))
+    if name in ("bitwise_and", "bitwise_or", "invert"):
+        x, y = x > 0.3, y > 0.3
     if ufunc.nin == 1:
         got, expected = ufunc(x), ufunc(x.data)
     else:

@@ -155,3 +155,60 @@ def test_backward_after_the_update_is_refused_and_the_model_still_trains():
     (p * p).sum().backward()
     optimizer.step()
     np.testing.assert_allclose(p.data, before * 0.8, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (
+            {"0.mean": np.zeros(()), "0.square": np.zeros(()), "0.step": np.zeros(())},
+            r"0\.mean is \(\) float64, expected \(2,\) float32",
+        ),
+        ({"0.mean": np.zeros(2, int), "0.square": np.zeros(2), "0.step": np.zeros(())}, r"0\.mean is \(2,\) int64, expected"),
+        ({"0.velocity": np.zeros(2)}, r"0\.velocity is no state of Adam"),
+        ({"0.mean": np.zeros(2), "0.step": np.zeros(())}, r"0\.square is missing"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_whole(state, message):
+    p = nn.Parameter(tl.ones(2))
+    optimizer = optim.Adam([p], lr=0.1)
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict({"lr": 0.5, **state})
+    assert optimizer.lr == 0.1 and not optimizer.state
+    p.grad = tl.ones(2)
+    optimizer.step()
+    np.testing.assert_allclose(p.data, 0.9, rtol=1e-6)
+
+
+def test_a_parameter_that_outgrew_its_state_is_an_error():
+    p = nn.Parameter(tl.ones(2))
+    optimizer = optim.Adam([p])
+    for size in (2, 100_000):
+        p.requires_grad_(False)
+        p.data = np.ones(size, np.float32)
+        p.requires_grad_(True)
+        p.grad = tl.ones(size)
+        if size == 2:
+            optimizer.step()
+    with pytest.raises(ValueError, match=r"adam_update: a state is \(2,\) float32, its parameter \(100000,\) float32"):
+        optimizer.step()
+
+
+def test_an_update_that_fails_half_way_is_noticed_by_backward():
+    p, fixed = nn.Parameter(tl.ones(2)), nn.Parameter(tl.ones(2))
+    optimizer = optim.SGD([p, fixed], lr=1.0)
+    loss = (p * p + fixed).sum()
+    loss.backward(retain_graph=True)
+    fixed.data.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        optimizer.step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("cls", [optim.SGD, optim.Adam])
+def test_half_precision_is_updated(cls):
+    p = nn.Parameter(tl.ones(3, dtype=tl.float16))
+    p.grad = tl.ones(3, dtype=tl.float16)
+    cls([p], lr=0.25).step()
+    np.testing.assert_allclose(p.data, 0.75, rtol=1e-2)

@@ -180,3 +180,9 @@ def test_result_dtype_refuses_what_is_no_number():
     for bad in ("text", object(), [1.0], np.array("text")):
         with pytest.raises(TypeError):
             result_dtype([np.ones(2), bad])
+
+
+def test_ranges_and_means_are_as_exact_as_their_dtype():
+    assert tl.arange(10000.0, 10001.0, 0.1).data[-1] == np.float32(10000.9)
+    assert tl.ones(100_000, dtype=tl.float16).mean().item() == 1
+    assert tl.ones(2, 3).sum(dim=()).shape == ()

@@ -64,6 +64,22 @@ def test_evaluate_is_in_evaluation_mode_and_leaves_the_mode_as_it_was():
     assert modes == [False] and model.training and loss > 0 and 0 <= share <= 1
 
 
+def test_what_accuracy_and_fit_refuse():
+    with pytest.raises(ValueError, match=r"accuracy: expected outputs \(batch, classes\)"):
+        training.accuracy(tl.ones(4, 1), tl.ones(4, 1))
+    model, loader, _ = task()
+    with pytest.raises(ValueError, match="the loader gives no batch"):
+        nothing = data.DataLoader(loader.dataset, 100, drop_last=True)
+        training.fit(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()), nothing, 1, progress=False)
+
+
+def test_evaluate_keeps_the_mode_of_each_part():
+    model, _, tests = task()
+    model[2].eval()
+    training.evaluate(model, nn.CrossEntropyLoss(), tests)
+    assert model.training and not model[2].training
+
+
 def test_the_bar_shows_loss_and_accuracy(capsys):
     model, loader, tests = task()
     training.fit(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1), loader, 2, held_out=tests, title="clouds")

@@ -63,7 +63,9 @@ def arange(start, end=None, step=1, dtype=None, requires_grad=False):
         raise ValueError("arange: step must not be 0")
     if dtype is None and any(isinstance(v, (float, np.floating)) for v in (start, end, step)):
         dtype = get_default_dtype()
-    return _made(np.arange(start, end, step, np.int64 if dtype is None else check_dtype(dtype)), requires_grad)
+    dtype = check_dtype(np.int64 if dtype is None else dtype)
+    wide = np.float64 if dtype.kind == "f" else dtype  # in float32 the step itself would be rounded
+    return _made(np.arange(start, end, step, wide).astype(dtype, copy=False), requires_grad)
 
 
 def linspace(start, end, steps, dtype=None, requires_grad=False):

@@ -425,7 +425,7 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
             elif before is None:
                 grads[key] = new_tensor(_own(g))
             elif before.source is not None or not before.data.flags.writeable:
-                grads[key] = new_tensor(before.data + g)
+                grads[key] = new_tensor(np.asarray(before.data + g))
             else:
                 np.add(before.data, g, out=before.data)
                 mark_changed([before])

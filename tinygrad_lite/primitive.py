@@ -252,10 +252,12 @@ def update(*writes):
                 for target in written:
                     if not isinstance(target, Value) or (target.source is not None and target.source[0].primitive is not None):
                         raise _not_writable(declared, target)
-                forward(*arrays, **attributes)
+                try:
+                    forward(*arrays, **attributes)
+                finally:  # an update that fails half-way has changed something
+                    mark_changed(written)
             except EXPLAINED as error:
                 raise explained(error, declared, arrays, local.state) from error
-            mark_changed(written)
 
         call.primitive = declared
         return call

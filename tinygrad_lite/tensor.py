@@ -301,14 +301,36 @@ class Tensor(Value):
     __le__ = ops.le
     __gt__ = ops.gt
     __ge__ = ops.ge
-    __and__ = ops.logical_and
-    __or__ = ops.logical_or
-    __invert__ = ops.logical_not
     __getitem__ = ops.getitem
     __radd__ = ops.add
     __rmul__ = ops.mul
-    __rand__ = ops.logical_and
-    __ror__ = ops.logical_or
+
+    def __and__(self, other):
+        return ops.logical_and(*_booleans("&", self, other))
+
+    def __or__(self, other):
+        return ops.logical_or(*_booleans("|", self, other))
+
+    def __invert__(self):
+        return ops.logical_not(*_booleans("~", self))
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __iadd__(self, other):
+        _refuse_in_place(self, "+=")
+        return ops.add(self, other)
+
+    def __isub__(self, other):
+        _refuse_in_place(self, "-=")
+        return ops.sub(self, other)
+
+    def __imul__(self, other):
+        _refuse_in_place(self, "*=")
+        return ops.mul(self, other)
+
+    def __itruediv__(self, other):
+        _refuse_in_place(self, "/=")
+        return ops.div(self, other)
 
     def __rsub__(self, other):
         return ops.sub(other, self)
@@ -614,6 +636,26 @@ class HookHandle:
         self.hooks.pop(self.place, None)
 
 
+def _booleans(sign, *values):
+    """The operands of a logical operator, which must be boolean."""
+    for value in values:
+        dtype = value.data.dtype if isinstance(value, Value) else np.asarray(value).dtype
+        if dtype != np.bool_:
+            raise TypeError(
+                f"{sign}: both sides must be boolean, got {dtype}: compare first, or use logical_and, logical_or, logical_not"
+            )
+    return values
+
+
+def _refuse_in_place(tensor, sign):
+    """An error where ``x += y`` would leave a trained leaf as it was and give its name to a new Tensor."""
+    if tensor.source is not None and tensor.source[0].primitive is None:
+        raise TypeError(
+            f"{sign} does not change a leaf that requires a gradient, it would only rename it: "
+            "use an optimiser, or tinygrad_lite.assign(parameter, new value)"
+        )
+
+
 # NumPy's universal functions that record when they are called with a Tensor
 UFUNCS = {
     "add": ops.add, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.div, "true_divide": ops.div, "power": ops.pow,
@@ -622,6 +664,7 @@ UFUNCS = {
     "cos": ops.cos, "tan": ops.tan, "tanh": ops.tanh, "sign": ops.sign, "heaviside": ops.heaviside, "maximum": ops.maximum,
     "minimum": ops.minimum, "equal": ops.eq, "not_equal": ops.ne, "less": ops.lt, "less_equal": ops.le, "greater": ops.gt,
     "greater_equal": ops.ge, "logical_and": ops.logical_and, "logical_or": ops.logical_or, "logical_not": ops.logical_not,
+    "bitwise_and": Tensor.__and__, "bitwise_or": Tensor.__or__, "invert": Tensor.__invert__,
     "isnan": ops.isnan, "isfinite": ops.isfinite, "matmul": ops.matmul,
 }  # fmt: skip
 

@@ -39,12 +39,17 @@ class History(dict):
 
 def accuracy(outputs, target):
     """The share of rows of ``outputs`` (batch, classes) whose largest value stands at ``target`` (batch)."""
+    if outputs.ndim != 2 or target.shape != outputs.shape[:1]:
+        raise ValueError(
+            f"accuracy: expected outputs (batch, classes) and class numbers (batch), got {outputs.shape} and {target.shape}; "
+            "give fit another metric, or metric=None"
+        )
     return float(np.mean(outputs.data.argmax(1) == target.data))
 
 
 def evaluate(model, loss, loader, metric=accuracy):
     """(mean loss, mean metric) of ``model`` over the batches of ``loader``, in evaluation mode and without a graph."""
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     total = np.zeros(3)
     try:
@@ -54,8 +59,11 @@ def evaluate(model, loss, loader, metric=accuracy):
                 score = metric(outputs, target) if metric else 0.0
                 total += len(target) * np.array([loss(outputs, target).item(), score, 1.0])
     finally:
-        model.train(was_training)
-    return tuple(total[:2] / max(total[2], 1))
+        for module, mode in modes:
+            module.training = mode
+    if not total[2]:
+        raise ValueError("evaluate: the loader gave no batch")
+    return tuple(total[:2] / total[2])
 
 
 def fit(model, loss, optimizer, loader, epochs, held_out=None, metric=accuracy, progress=True, title="training"):
@@ -69,6 +77,8 @@ def fit(model, loss, optimizer, loader, epochs, held_out=None, metric=accuracy, 
     """
     from tqdm.auto import tqdm
 
+    if not len(loader):
+        raise ValueError("fit: the loader gives no batch: the dataset is empty, or smaller than one batch with drop_last")
     history = History()
     model.train()
     with tqdm(total=epochs * len(loader), desc=title, unit="batch", disable=not progress, dynamic_ncols=True) as bar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import get_default_dtype
 from ..ops.random import generator
 from ..tensor import Tensor
 
@@ -44,7 +45,7 @@ def collate(examples):
         return tuple(collate([e[k] for e in examples]) for k in range(len(first)))
     arrays = [e.data if isinstance(e, Tensor) else np.asarray(e) for e in examples]
     batch = np.stack(arrays)
-    return Tensor(batch.astype(np.float32) if batch.dtype == np.float64 and isinstance(first, float) else batch)
+    return Tensor(batch.astype(get_default_dtype()) if batch.dtype == np.float64 and isinstance(first, float) else batch)
 
 
 class DataLoader:

@@ -18,11 +18,11 @@ def cache_directory():
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
-    root = (
-        os.environ.get("TINYGRAD_LITE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_lite"
-    )
-    folder = Path(root) / digest.hexdigest()[:16]
     try:
+        root = os.environ.get("TINYGRAD_LITE_CACHE")
+        if not root:  # Path.home() fails for a user without one
+            root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_lite"
+        folder = Path(root) / digest.hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder) if os.access(folder, os.W_OK) else None
     except (OSError, RuntimeError):

@@ -9,7 +9,7 @@ import weakref
 
 import numpy as np
 
-LARGE = 1 << 17  # bytes; smaller arrays NumPy's own allocator reuses well
+LARGE = 1 << 17  # bytes; up to here the allocator of NumPy and of the C library reuse memory well
 LIMIT = 1 << 29  # bytes that may lie idle here; what comes back beyond goes to the system
 
 _idle = {}  # size -> list of memory (byte arrays)
@@ -32,7 +32,7 @@ def empty(shape, dtype):
     """As `numpy.empty`, from the pool if it is large."""
     dtype = np.dtype(dtype)
     n_bytes = math.prod(shape) * dtype.itemsize
-    if n_bytes < LARGE:
+    if n_bytes <= LARGE:
         return np.empty(shape, dtype)
     size = _size_class(n_bytes)
     try:

@@ -25,7 +25,7 @@ def sgd_twin(parameter, gradient, lr):
 
 def sgd(parameter, gradient, lr):
     """parameter -= lr * gradient."""
-    (sgd_loop if parameter.flags.carray else sgd_twin)(parameter, gradient, lr)
+    (sgd_loop if parameter.flags.carray and parameter.itemsize >= 4 else sgd_twin)(parameter, gradient, lr)
 
 
 @kernel
@@ -50,7 +50,7 @@ def sgd_momentum_twin(parameter, gradient, velocity, lr, keep, momentum, kept, d
 def sgd_momentum(parameter, gradient, velocity, lr, keep, momentum, kept, decay, nesterov):
     """d = gradient + decay * parameter; velocity = keep * velocity + kept * d; parameter -= lr * velocity, or
     lr * (d + momentum * velocity) if ``nesterov``."""
-    contiguous = parameter.flags.carray and velocity.flags.carray
+    contiguous = parameter.flags.carray and velocity.flags.carray and parameter.itemsize >= 4
     loop = sgd_momentum_loop if contiguous else sgd_momentum_twin
     loop(parameter, gradient, velocity, lr, float(keep), float(momentum), float(kept), float(decay), bool(nesterov))
 
@@ -73,12 +73,12 @@ def adam_twin(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps,
     d = gradient + decay * parameter
     mean[...] = beta1 * mean + (1 - beta1) * d
     square[...] = beta2 * square + (1 - beta2) * (d * d)
-    parameter -= rate * mean / (np.sqrt(square) * scale + eps)
+    parameter -= (rate * mean / (np.sqrt(square) * scale + eps)).astype(parameter.dtype)
 
 
 def adam(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
     """d = gradient + decay * parameter; mean and square move towards d and d**2 by 1 - beta1 and 1 - beta2;
     parameter -= rate * mean / (sqrt(square) * scale + eps)."""
-    contiguous = parameter.flags.carray and mean.flags.carray and square.flags.carray
+    contiguous = parameter.flags.carray and mean.flags.carray and square.flags.carray and parameter.itemsize >= 4
     numbers = rate, scale, float(beta1), float(beta2), float(eps), float(decay)
     (adam_loop if contiguous else adam_twin)(parameter, gradient, mean, square, *numbers)

@@ -93,12 +93,13 @@ class Module:
 
     def named_modules(self, prefix=""):
         """(name, module) of this module and all below it, each once."""
-        return _each_once(self._walk_modules(prefix))
+        return _each_once(self._walk_modules(prefix, ()))
 
-    def _walk_modules(self, prefix):
+    def _walk_modules(self, prefix, above):
         yield prefix, self
         for name, child in self.named_children():
-            yield from child._walk_modules(f"{prefix}.{name}" if prefix else name)
+            if not any(child is module for module in (self, *above)):  # a module may hold the one that holds it
+                yield from child._walk_modules(f"{prefix}.{name}" if prefix else name, (self, *above))
 
     def modules(self):
         """This module and all below it, each once."""

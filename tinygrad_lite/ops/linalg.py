@@ -113,7 +113,7 @@ def linear(x, weight, bias=None):
     if rows.size * len(weight) < _LARGE_PRODUCT:
         # a copy of a small W^T costs less than BLAS loses on rows of W
         out = rows.dot(weight.T.copy() if 1024 <= weight.size <= 4096 and len(rows) >= 32 else weight.T)
-        if bias is not None and 64 < out.size < _SMALL_SUM and out.dtype.itemsize >= 4:
+        if bias is not None and 64 < out.size < _SMALL_SUM and out.itemsize >= 4:
             kernels.linalg.add_row_loop(out, bias)
         elif bias is not None:
             out += bias

@@ -65,6 +65,8 @@ def mean(x, *, dim=None, keepdim=False):
     count = _count(x.shape, dim)
     if not count:
         return np.full(np.add.reduce(x, _axes(x, dim), keepdims=keepdim).shape, np.nan, x.dtype)
+    if x.itemsize < 4:  # the sum of many float16 overflows
+        return (np.add.reduce(x, _axes(x, dim), np.float32, keepdims=keepdim) / count).astype(x.dtype)
     return np.add.reduce(x, _axes(x, dim), keepdims=keepdim) / count
 
 

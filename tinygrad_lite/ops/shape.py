@@ -27,7 +27,7 @@ def canonical_dim(dim, ndim, extra=0):
 
 def canonical_dims(dim, ndim):
     """``dim`` (None: all; a number; several) as a tuple of numbers from 0, without repetition."""
-    if dim is None:
+    if dim is None or dim == () or dim == []:
         return tuple(range(ndim))
     dims = tuple(canonical_dim(d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     if len(set(dims)) != len(dims):
@@ -128,7 +128,7 @@ def expand(x, *shape):
 @primitive(view=True)
 def flip(x, *, dims):
     """Reversed along ``dims``."""
-    return np.flip(x, canonical_dims(dims, x.ndim) if x.ndim else None)
+    return np.flip(x, canonical_dims(dims, x.ndim) if x.ndim and dims not in ((), []) else ())
 
 
 flip.derivatives(lambda g, dims: flip(g, dims=dims))

@@ -32,6 +32,13 @@ def assign(target, value):
         assign_to(target, value)
 
 
+def _check_state(parameters, *states):
+    for values in states:
+        for p, v in zip(parameters, values):
+            if v.shape != p.shape or v.dtype != p.dtype:
+                raise ValueError(f"a state is {describe(v)}, its parameter {describe(p)}: they must agree; make a new optimiser")
+
+
 def _check_gradients(parameters, gradients):
     for p, g in zip(parameters, gradients):
         if g.shape != p.shape or g.dtype != p.dtype:
@@ -56,6 +63,7 @@ def momentum_update(parameters, gradients, velocities, lr, *, first, momentum, d
     parameter -= lr * (d + momentum * velocity if nesterov else velocity)
     """
     _check_gradients(parameters, gradients)
+    _check_state(parameters, velocities)
     rate = float(lr)
     for p, g, v, new in zip(parameters, gradients, velocities, first):
         kept = 1.0 if new else 1.0 - dampening
@@ -71,6 +79,7 @@ def adam_update(parameters, gradients, means, squares, steps, lr, *, betas=(0.9,
     parameter -= lr * (mean / (1 - b1**step)) / (sqrt(square / (1 - b2**step)) + eps)
     """
     _check_gradients(parameters, gradients)
+    _check_state(parameters, means, squares)
     for p, g, m, s, step in zip(parameters, gradients, means, squares, steps):
         step += 1
         count = float(step)

@@ -17,6 +17,8 @@ class Adam(Optimizer):
     weight_decay  times the parameter, added to the gradient
     """
 
+    fields = ("mean", "square", "step")
+
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
         super().__init__(params, lr)
         if not all(0 <= b < 1 for b in betas) or eps < 0 or weight_decay < 0:

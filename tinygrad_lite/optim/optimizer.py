@@ -17,6 +17,8 @@ class Optimizer:
     lr      the learning rate, not negative; ``optimizer.lr = 0.01`` sets it
     """
 
+    fields = ()  # the names of the state of a parameter
+
     def __init__(self, params, lr):
         self.params = list(params)
         if not self.params:
@@ -90,9 +92,16 @@ class Optimizer:
                 problems.append(f"{name} belongs to no parameter")
                 continue
             array, parameter = np.array(array), self.params[int(index)]
-            if array.shape not in (parameter.shape, ()):
-                problems.append(f"{name} is {describe(array)}, the parameter {describe(parameter.data)}")
+            shape, dtype = ((), np.float64) if field == "step" else (parameter.shape, parameter.dtype)
+            if field not in self.fields:
+                problems.append(f"{name} is no state of {type(self).__name__} ({', '.join(self.fields)})")
+            elif array.shape != shape or array.dtype.kind != "f":
+                problems.append(f"{name} is {describe(array)}, expected {shape} {np.dtype(dtype)}")
+            else:
+                array = array.astype(dtype, copy=False)
             loaded.setdefault(int(index), {})[field] = new_tensor(array)
+        for k, fields in loaded.items():
+            problems += [f"{k}.{field} is missing" for field in self.fields if field not in fields]
         if problems:
             raise ValueError(f"load_state_dict of {type(self).__name__}: {'; '.join(problems)}. Nothing was loaded")
         self.lr = float(state["lr"])

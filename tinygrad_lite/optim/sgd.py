@@ -12,6 +12,8 @@ class SGD(Optimizer):
     The first velocity is the gradient itself; ``nesterov`` looks ahead by momentum * velocity (Sutskever et al., 2013).
     """
 
+    fields = ("velocity",)
+
     def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
         super().__init__(params, lr)
         if momentum < 0 or weight_decay < 0:
