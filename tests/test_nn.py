@@ -266,3 +266,18 @@ def test_cross_entropy_of_large_logits():
     assert loss.item() == 5000
     loss.backward()
     np.testing.assert_allclose(x.grad.data, [[0.5, -0.5], [0, 0]])
+
+
+@pytest.mark.parametrize("convert", [lambda m: m, lambda m: m.double()])
+def test_tensors_over_one_array_share_its_history(convert):
+    model = convert(mlp())
+    x = tl.ones(1, 4, dtype=model[0].weight.dtype)
+    alias = tl.Tensor(model.state_dict()["2.weight"][1:])
+    loss = model(x).sum()
+    tl.assign(alias, np.zeros((1, 3)))
+    with pytest.raises(RuntimeError, match=r"weight.* was changed in place"):
+        loss.backward()
+    other = tl.Tensor(np.ones(3))
+    loss = model(x).sum()
+    tl.assign(other, np.zeros(3))  # memory of its own
+    loss.backward()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 
 import numpy as np
 
@@ -25,17 +26,16 @@ class Tensor(Value):
     __slots__ = ()
 
     def __init__(self, data, requires_grad=False, dtype=None):
+        changed = None
         if isinstance(data, Value):
             data, changed = data.data, data.changed
-        else:
-            changed = [0]
         array = data if isinstance(data, np.ndarray) else as_array(data)
         if dtype is not None:
             array = array.astype(check_dtype(dtype), copy=False)
         check_dtype(array.dtype)
         self.data = array.view(np.ndarray) if type(array) is not np.ndarray else array
         self.source = None
-        self.changed = changed if self.data is data else [0]  # who shares memory shares its history
+        self.changed = history_of(self.data, changed if self.data is data else None)
         if requires_grad:
             self.requires_grad_()
 
@@ -621,6 +621,22 @@ def _as_leaf(tensor, name, grad):
     tensor.requires_grad_()
     tensor.source[0].extra.name, tensor.grad = name, grad
     return tensor
+
+
+_histories = {}  # id of an array that owns its memory -> (weak reference to it, the `changed` cell of the Tensors over it)
+
+
+def history_of(array, changed=None):
+    """The `changed` cell of the Tensors made over the memory of ``array``: who shares memory shares its history."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    key = id(owner)
+    known = _histories.get(key)
+    if known is None or known[0]() is not owner or (changed is not None and known[1] is not changed):
+        reference = weakref.ref(owner, lambda _: _histories.pop(key, None))
+        known = _histories[key] = reference, [0] if changed is None else changed
+    return known[1]
 
 
 class HookHandle:

@@ -8,7 +8,7 @@ from ..errors import describe
 from ..ops.update import assign_to
 from ..record import extra_of, leaf_source
 from ..state import local
-from ..tensor import Tensor
+from ..tensor import Tensor, history_of
 
 
 class Parameter(Tensor):
@@ -179,7 +179,8 @@ class Module:
             raise TypeError(f"Module.to: a model computes in floats, not in {dtype}")
         for _, tensor in [*self.named_parameters(), *self.named_buffers()]:
             if tensor.data.dtype.kind == "f" and tensor.data.dtype != dtype:
-                tensor.data, tensor.changed = tensor.data.astype(dtype), [0]
+                tensor.data = tensor.data.astype(dtype)
+                tensor.changed = history_of(tensor.data)
                 if tensor.source is not None:
                     name = tensor.source[0].extra.name
                     tensor.source = leaf_source(tensor.data)
