@@ -19,6 +19,7 @@ def _run(loop, twin, g, other):
 
 @kernel
 def gate_loop(g, by, out):
+    """`gate` on flat views."""
     flat, against, result = g.ravel(), by.ravel(), out.ravel()
     for i in range(flat.size):
         result[i] = flat[i] if against[i] > 0 else flat.dtype.type(0)
@@ -36,6 +37,7 @@ def gate(g, by):
 
 @kernel
 def tanh_backward_loop(g, y, out):
+    """`tanh_backward` on flat views."""
     flat, value, result = g.ravel(), y.ravel(), out.ravel()
     one = flat.dtype.type(1)
     for i in range(flat.size):
@@ -54,6 +56,7 @@ def tanh_backward(g, y):
 
 @kernel
 def sigmoid_backward_loop(g, y, out):
+    """`sigmoid_backward` on flat views."""
     flat, value, result = g.ravel(), y.ravel(), out.ravel()
     one = flat.dtype.type(1)
     for i in range(flat.size):

@@ -7,6 +7,7 @@ from .jit import kernel
 
 @kernel
 def sum_rows_loop(x, out):
+    """out = the sum of the rows of x; the inner loop over columns is vectorised."""
     for j in range(out.size):
         out[j] = 0
     for i in range(x.shape[0]):
@@ -22,6 +23,7 @@ def sum_rows_twin(x, out):
 
 @kernel
 def add_row_loop(x, row):
+    """x += row, in place."""
     for i in range(x.shape[0]):
         line = x[i]
         for j in range(row.size):

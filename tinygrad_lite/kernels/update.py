@@ -13,6 +13,7 @@ from .jit import kernel
 
 @kernel
 def sgd_loop(parameter, gradient, lr):
+    """`sgd` on flat views."""
     p, g, rate = parameter.ravel(), gradient.ravel(), parameter.dtype.type(lr)
     for i in range(p.size):
         p[i] -= rate * g[i]
@@ -30,6 +31,7 @@ def sgd(parameter, gradient, lr):
 
 @kernel
 def sgd_momentum_loop(parameter, gradient, velocity, lr, keep, momentum, kept, decay, nesterov):
+    """`sgd_momentum` on flat views."""
     p, g, v = parameter.ravel(), gradient.ravel(), velocity.ravel()
     number = parameter.dtype.type
     rate, keep, momentum, kept, decay = number(lr), number(keep), number(momentum), number(kept), number(decay)
@@ -57,6 +59,7 @@ def sgd_momentum(parameter, gradient, velocity, lr, keep, momentum, kept, decay,
 
 @kernel
 def adam_loop(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
+    """`adam` on flat views."""
     p, g, m, s = parameter.ravel(), gradient.ravel(), mean.ravel(), square.ravel()
     number = parameter.dtype.type
     rest1, rest2 = number(1 - beta1), number(1 - beta2)
