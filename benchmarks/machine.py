@@ -61,6 +61,11 @@ def resident_bytes():
     return _status("VmRSS") or peak_bytes()
 
 
+def file_bytes():
+    """How much of the resident memory is pages of mapped files: code of libraries, which the system shares and can drop."""
+    return _status("RssFile") or 0
+
+
 def forget_peak():
     """Start the peak anew, where the system can (Linux)."""
     with contextlib.suppress(OSError):

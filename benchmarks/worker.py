@@ -57,7 +57,8 @@ def time_rows(job):
 
 
 def alone(job):
-    """Seconds to build the model and for its first step; bytes held after the import, and the peak of the steps above that.
+    """Seconds to build the model and for its first step; bytes held after the import, the peak of the steps above that, and
+    how much of it was allocated: all but pages of mapped files.
 
     The batch and the first weights are there before the import is measured: every framework has its own copy of the weights.
     With "loaded", a step of the same kind on layers of four units runs before anything is measured: what the steps then add is
@@ -73,7 +74,7 @@ def alone(job):
         tiny = dataclasses.replace(row, key="tiny", sizes=(4,) * len(row.sizes), batch=4)
         module.training(tiny, *batch(tiny), first_weights(tiny))()
     machine.forget_peak()
-    before, start = machine.resident_bytes(), perf_counter()
+    before, mapped_before, start = machine.resident_bytes(), machine.file_bytes(), perf_counter()
     step = module.training(row, *data, layers)
     built = perf_counter()
     first = step()
@@ -81,8 +82,9 @@ def alone(job):
     checked(step, row, name, job["expected"][row.key], [first])
     for _ in range(job["steps"]):
         step()
-    peak = machine.peak_bytes()
-    return {"build": built - start, "first": done - built, "after_import": before, "steps": max(0, peak - before)}
+    peak, mapped = machine.peak_bytes(), machine.file_bytes()
+    held = dict(after_import=before, steps=max(0, peak - before), allocated=max(0, peak - mapped - (before - mapped_before)))
+    return {"build": built - start, "first": done - built, **held}
 
 
 if __name__ == "__main__":

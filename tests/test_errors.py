@@ -71,7 +71,7 @@ CALLS = [
     (lambda: tl.cross_entropy(X, X), TypeError,
      r"^cross_entropy in features\.0: target must hold class numbers \(integers\), got float32"),
     # dtypes and kinds of values
-    (lambda: tl.tensor(["a"]), TypeError, "not supported: give a floating, integer or boolean dtype"),
+    (lambda: tl.tensor(["a"]), TypeError, "not supported: give a floating dtype .* or boolean one"),
     (lambda: tl.tensor([1j]), TypeError, "complex128 is not supported"),
     (lambda: X.to("S3"), TypeError, "not supported"),
     (lambda: X + "a", TypeError,
@@ -122,6 +122,9 @@ CALLS = [
     (lambda: tl.tensor([1, 2]) & tl.tensor([3, 1]), TypeError, r"^&: both sides must be boolean, got int64"),
     (lambda: ~tl.tensor([1, 2]), TypeError, r"^~: both sides must be boolean"),
     (lambda: operator.isub(W, W), TypeError, r"^-= does not change a leaf.*assign"),
+    (lambda: X @ [1, 2, 3], TypeError, "^matmul: expected Tensors or arrays, got Tensor @ list; make them with"),
+    (lambda: X @ 2, TypeError, r"^matmul: .* got Tensor @ int; .* use \* for numbers"),
+    (lambda: tl.Tensor(np.ones(2, np.longdouble)), TypeError, "^dtype .* is not supported: give a floating dtype of at most 64"),
     (lambda: tl.assign(I, np.ones((2, 3))), TypeError, r"^assign_to in features\.0: float64 does not go into int64"),
 ]  # fmt: skip
 

@@ -187,6 +187,26 @@ def test_errors_name_the_module_path():
     assert tl.ops.linalg.linear.primitive.name == "linear" and model.features[0](tl.ones(1, 4)).shape == (1, 3)
 
 
+def test_a_list_that_grows_and_a_slice_keep_the_paths():
+    class Net(nn.Module):
+        def __init__(self):
+            self.layers = []
+            for size in (3, 4):
+                self.layers.append(nn.Linear(size, 3))
+
+        def forward(self, x):
+            return self.layers[1](self.layers[0](x))
+
+    with pytest.raises(ValueError, match=r"linear in layers\.1: x has 3"):
+        Net()(tl.ones(1, 3))
+    whole = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(4, 2))
+    part = whole[1:]
+    assert list(part.state_dict()) == ["1.weight", "1.bias"] and part[1] is whole[2]
+    for model, x in ((whole, tl.ones(1, 2)), (part, tl.ones(1, 3))):
+        with pytest.raises(ValueError, match="linear in 2: x has 3"):
+            model(x)
+
+
 def test_the_scope_is_left_after_an_error():
     from tinygrad_lite.state import local
 

@@ -33,6 +33,23 @@ def dtype_of(x):
     return x.dtype.str.lstrip("|<=>")
 
 
+def test_numpy_numbers_as_attributes_do_not_decide_the_dtype():
+    x = tl.ones(3, requires_grad=True)
+    for op in (tl.leaky_relu, tl.softplus, tl.clamp):
+        y = op(x, np.float64(0.5))
+        y.sum().backward()
+        assert y.dtype == x.grad.dtype == np.float32
+
+
+def test_an_array_of_the_other_byte_order_is_brought_to_this_machine():
+    array = np.arange(6, dtype=np.dtype("f4").newbyteorder())
+    x = tl.Tensor(array, requires_grad=True)
+    assert x.dtype == np.float32 and x.dtype.isnative and tl.tensor(array).dtype.isnative
+    np.testing.assert_array_equal(x.data, array)
+    (x @ x).backward()
+    np.testing.assert_array_equal(x.grad.data, 2 * array)
+
+
 @pytest.mark.parametrize(("left", "right", "expected"), PAIRS)
 def test_two_arrays(left, right, expected):
     x, y = ones(left, 2), ones(right, 2)

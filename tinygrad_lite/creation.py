@@ -28,8 +28,8 @@ def _dtype(dtype):
 def tensor(data, dtype=None, requires_grad=False):
     """A Tensor with a copy of ``data`` (numbers, nested sequences, an array, a Tensor). Python floats become the default dtype."""
     array = data.data if isinstance(data, Value) else as_array(data)
-    check_dtype(array.dtype)
-    return _made(np.array(array, None if dtype is None else check_dtype(dtype), order="C"), requires_grad)
+    own = check_dtype(array.dtype)
+    return _made(np.array(array, own if dtype is None else check_dtype(dtype), order="C"), requires_grad)
 
 
 def from_numpy(array):

@@ -28,11 +28,11 @@ def get_default_dtype() -> np.dtype:
 
 
 def check_dtype(dtype) -> np.dtype:
-    """``dtype`` as a ``numpy.dtype``; refuses complex numbers, strings and objects."""
+    """``dtype`` as a ``numpy.dtype`` in this machine's byte order; refuses complex numbers, strings, objects and long doubles."""
     dtype = np.dtype(dtype)
-    if dtype.kind not in _CATEGORY:
-        raise TypeError(f"dtype {dtype} is not supported: give a floating, integer or boolean dtype")
-    return dtype
+    if dtype.kind not in _CATEGORY or dtype.itemsize > 8:
+        raise TypeError(f"dtype {dtype} is not supported: give a floating dtype of at most 64 bits, an integer or boolean one")
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
 def _join(a, b):

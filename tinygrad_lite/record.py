@@ -17,7 +17,7 @@ from .dtypes import promote
 from .errors import EXPLAINED, explained, stop_at_nan, user_line
 from .state import local
 
-ndarray = np.ndarray
+ndarray, generic = np.ndarray, np.generic
 next_serial = itertools.count(1).__next__  # one clock for nodes and for changes in place
 last_change = [0]  # the serial of the newest change in place anywhere: older nodes need not be looked at
 _changing = threading.Lock()
@@ -132,6 +132,9 @@ def make(declared, to_float):
         state = local.state
         {attributes}if len(args) != {n}:
         {attributes}    args = bind(args, attributes)
+        {attributes}for name, given in attributes.items():
+        {attributes}    if isinstance(given, generic):  # a NumPy number would decide the dtype of the result
+        {attributes}        attributes[name] = given.item()
         {attributes}{each:x0}, = args
         {each_line:v0 = isinstance(x0, Value); a0 = x0.data if v0 else x0}
         try:
@@ -241,6 +244,9 @@ def general_call(declared, to_float):
         state = local.state
         if n_inputs is not None and len(args) != n_inputs:
             args = declared.bind(args, attributes)
+        for name, given in attributes.items():
+            if isinstance(given, generic):
+                attributes[name] = given.item()
         arrays, mask, bit, first = [], 0, 1, None
         for a in args:
             if isinstance(a, Value):

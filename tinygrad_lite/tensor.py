@@ -17,7 +17,8 @@ from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 class Tensor(Value):
     """An n-dimensional array that remembers how it was computed.
 
-    ``Tensor(array)`` shares the array's memory and keeps its dtype; ``tinygrad_lite.tensor`` copies.
+    ``Tensor(array)`` shares the array's memory and keeps its dtype (one in another byte order is copied);
+    ``tinygrad_lite.tensor`` copies.
 
     data           a NumPy array, or what `numpy.asarray` takes (Python floats become the default dtype)
     requires_grad  record what is computed from it, so that `backward` can fill ``.grad``
@@ -32,7 +33,7 @@ class Tensor(Value):
         array = data if isinstance(data, np.ndarray) else as_array(data)
         if dtype is not None:
             array = array.astype(check_dtype(dtype), copy=False)
-        check_dtype(array.dtype)
+        array = array.astype(check_dtype(array.dtype), copy=False)
         self.data = array.view(np.ndarray) if type(array) is not np.ndarray else array
         self.source = None
         self.changed = history_of(self.data, changed if self.data is data else None)

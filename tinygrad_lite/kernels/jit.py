@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 import time
+
+_declaring = threading.Lock()  # Numba's cache folder is a setting of the process
 
 
 @functools.cache
@@ -40,12 +43,14 @@ class Kernel:
         """The compiled function, put in the place of this object."""
         import numba
 
-        folder, outer = cache_directory(), numba.config.CACHE_DIR
-        try:
-            numba.config.CACHE_DIR = folder or ""
-            compiled = numba.njit(self.function, cache=folder is not None, nogil=True, error_model="numpy", **self.options)
-        finally:
-            numba.config.CACHE_DIR = outer
+        folder = cache_directory()
+        with _declaring:
+            outer = numba.config.CACHE_DIR
+            try:
+                numba.config.CACHE_DIR = folder or ""
+                compiled = numba.njit(self.function, cache=folder is not None, nogil=True, error_model="numpy", **self.options)
+            finally:
+                numba.config.CACHE_DIR = outer
         setattr(sys.modules[self.function.__module__], self.function.__name__, compiled)
         return compiled
 

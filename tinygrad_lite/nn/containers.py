@@ -33,7 +33,12 @@ class ModuleList(Module):
 
     def __getitem__(self, index):
         modules = list(self.children())
-        return type(self)(modules[index]) if isinstance(index, slice) else modules[index]
+        if not isinstance(index, slice):
+            return modules[index]
+        part = type(self).__new__(type(self))
+        for k, module in enumerate(modules[index]):
+            object.__setattr__(part, str(k), module)  # the modules keep the names that they have in the whole
+        return part
 
 
 class Sequential(ModuleList):

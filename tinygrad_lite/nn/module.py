@@ -61,6 +61,10 @@ class Module:
         entered = self._entered
         if entered[0] is not outer:
             entered = outer, outer.child(self._name, type(self).__name__)
+            if self._entered[0] is None:
+                for name, value in vars(self).items():  # a list may have grown since it was set
+                    if type(value) in (list, dict):
+                        _give_names(name, value)
             object.__setattr__(self, "_entered", entered)
         state.scope = entered[1]
         try:

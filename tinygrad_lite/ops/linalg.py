@@ -45,9 +45,13 @@ swap_last.derivatives(lambda g: swap_last(g))
 
 def matmul(x, y):
     """Matrix product: (..., n, k) @ (..., k, m); a vector counts as a row on the left, as a column on the right."""
-    if x.ndim == 0 or y.ndim == 0:
-        raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}; use * for numbers")
-    left, right = x.ndim == 1, y.ndim == 1
+    try:
+        if x.ndim == 0 or y.ndim == 0:
+            raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}; use * for numbers")
+        left, right = x.ndim == 1, y.ndim == 1
+    except AttributeError:
+        what = f"got {type(x).__name__} @ {type(y).__name__}; make them with tinygrad_lite.tensor, use * for numbers"
+        raise TypeError(f"matmul: expected Tensors or arrays, {what}") from None
     out = matmul_nd(unsqueeze(x, 0) if left else x, unsqueeze(y, 1) if right else y)
     if left or right:
         shape = list(out.shape)
