@@ -7,6 +7,12 @@ import os
 import sys
 import threading
 import time
+import types
+
+from . import threads
+
+prange = range  # in a kernel declared with parallel=True this becomes Numba's, which shares the rounds among threads
+PARALLEL_FROM = 1 << 16  # elementary operations: below, a second thread costs more than it gains
 
 _declaring = threading.Lock()  # Numba's cache folder is a setting of the process
 
@@ -18,9 +24,9 @@ def cache_directory():
     import hashlib
     from pathlib import Path
 
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
+    digest, here = hashlib.sha256(), Path(__file__).parent
+    for source in sorted(here.rglob("*.py")):
+        digest.update(str(source.relative_to(here)).encode() + source.read_bytes())
     try:
         root = os.environ.get("TINYGRAD_LITE_CACHE")
         if not root:  # Path.home() fails for a user without one
@@ -33,38 +39,59 @@ def cache_directory():
 
 
 class Kernel:
-    """A function that Numba compiles when it is first called; it then takes its own place in its module."""
+    """A function that Numba compiles when it is first called."""
 
-    def __init__(self, function, options):
+    def __init__(self, function, parallel=False, **options):
         functools.update_wrapper(self, function)
-        self.function, self.options = function, options
+        self.function, self.parallel, self.options, self.forms = function, parallel, options, {}
 
-    def compile(self):
-        """The compiled function, put in the place of this object."""
-        import numba
+    def form(self, parallel=False):
+        """The compiled function, for one thread or for several."""
+        if parallel not in self.forms:
+            import numba
 
-        folder = cache_directory()
-        with _declaring:
-            outer = numba.config.CACHE_DIR
-            try:
-                numba.config.CACHE_DIR = folder or ""
-                compiled = numba.njit(self.function, cache=folder is not None, nogil=True, error_model="numpy", **self.options)
-            finally:
-                numba.config.CACHE_DIR = outer
-        setattr(sys.modules[self.function.__module__], self.function.__name__, compiled)
-        return compiled
+            function = self.function
+            if parallel:
+                names = {**function.__globals__, "prange": numba.prange}
+                function = types.FunctionType(function.__code__, names, f"{function.__name__}_parallel")
+                function.__module__, function.__qualname__ = self.function.__module__, f"{self.function.__qualname__}_parallel"
+            folder = cache_directory()
+            with _declaring:
+                outer = numba.config.CACHE_DIR
+                try:
+                    numba.config.CACHE_DIR = folder or ""
+                    options = dict(nogil=True, error_model="numpy", parallel=parallel, **self.options)
+                    self.forms[parallel] = numba.njit(function, cache=folder is not None, **options)
+                finally:
+                    numba.config.CACHE_DIR = outer
+            if not self.parallel:  # from now on a call goes straight to the compiled function
+                setattr(sys.modules[self.function.__module__], self.function.__name__, self.forms[parallel])
+        return self.forms[parallel]
 
     def __call__(self, *args):
-        compiled, start = self.compile(), time.perf_counter()
-        result = compiled(*args)
-        took = time.perf_counter() - start
+        return self.run(PARALLEL_FROM, *args)
+
+    def run(self, work, *args):
+        """Call it, with as many threads as ``work`` elementary operations are worth."""
+        n = min(threads.get_num_threads(), work // (PARALLEL_FROM // 2)) if self.parallel else 1
+        parallel = n > 1
+        compiled = self.forms.get(parallel) or self.form(parallel)
+        if compiled.signatures:
+            return threads.run(compiled, n, args) if parallel else compiled(*args)
+        begin = time.perf_counter()
+        result = threads.run(compiled, n, args) if parallel else compiled(*args)
+        took = time.perf_counter() - begin
         if took > 1:
             print(f"tinygrad_lite: compiled {self.function.__name__} in {took:.1f} s (kept for the next run)", file=sys.stderr)
         return result
 
 
 def kernel(function=None, **options):
-    """Declare a kernel (decorator): plain Python loops over arrays, compiled by Numba when first called."""
+    """Declare a kernel (decorator): plain Python loops over arrays, compiled by Numba when first called.
+
+    With ``parallel=True`` the rounds of a loop over `prange` may run on several threads; ``loop.run(work, *args)`` says how many
+    elementary operations the call has, which decides on the number of threads.
+    """
     if function is None:
-        return lambda f: Kernel(f, options)
-    return Kernel(function, options)
+        return lambda f: Kernel(f, **options)
+    return Kernel(function, **options)
