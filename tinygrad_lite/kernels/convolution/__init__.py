@@ -1,0 +1,167 @@
+"""Cross-correlation of images of any number of dimensions, and its gradients: which algorithm, on how many threads.
+
+x (N, C, *size), weight (K, C / groups, *kernel), out and g (N, K, *output); stride and dilation have a number for each dimension,
+padding a pair (before, after).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import threads
+from ..pool import empty
+from . import tables
+
+FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
+
+
+def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
+    """out[n, o, p] = sum over c, r of x[n, c, p * stride + r * dilation - before] * weight[o, c, r] (+ bias[o])."""
+    (n, channels), size, kernel = x.shape[:2], x.shape[2:], weight.shape[2:]
+    used = tables.forward(channels // groups, size, kernel, stride, padding, dilation)
+    out = empty((n, weight.shape[0], *tables.output_size(size, kernel, stride, padding, dilation)), x.dtype)
+    factors = weight.reshape(groups, weight.shape[0] // groups, used.depth).transpose(0, 2, 1)
+    _product(used, x, factors, bias, relu, out.reshape(n, groups, weight.shape[0] // groups, math.prod(out.shape[2:])))
+    return out
+
+
+def input_gradient(g, weight, size, stride, padding, dilation, groups):
+    """The gradient towards x of ``size`` (spatial) of `correlate`."""
+    n, kernel = g.shape[0], weight.shape[2:]
+    outputs, channels = weight.shape[0] // groups, weight.shape[1]
+    by_tap = weight.reshape(groups, outputs, channels, math.prod(kernel))
+    phases = tables.backward(outputs, size, kernel, stride, padding, dilation)
+    whole = len(phases) == 1 and phases[0][1] == size
+    gradient = empty((n, groups * channels, *size), g.dtype)
+    if not whole and len(phases) < math.prod(min(s, n) for s, n in zip(stride, size)):
+        gradient.fill(0)  # what no tap reaches
+    for first, count, taps, used in phases:
+        part = gradient if whole else empty((n, groups * channels, *count), g.dtype)
+        factors = by_tap[..., taps].transpose(0, 1, 3, 2).reshape(groups, used.depth, channels)
+        _product(used, g, factors, None, False, part.reshape(n, groups, channels, math.prod(count)))
+        if not whole:
+            gradient[(..., *[slice(a, None, s) for a, s in zip(first, stride)])] = part
+    return gradient
+
+
+def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
+    """The gradient towards weight, with spatial sizes ``kernel``, of `correlate`."""
+    used = tables.forward(x.shape[1] // groups, x.shape[2:], kernel, stride, padding, dilation)
+    total = _weight_product(used, x, g.reshape(*g.shape[:1], groups, g.shape[1] // groups, math.prod(g.shape[2:])))
+    return np.ascontiguousarray(total.transpose(0, 2, 1)).reshape(g.shape[1], x.shape[1] // groups, *kernel)
+
+
+def _blocks(channels, dtype, runs):
+    """(registers, or channels of a block of runs; numbers in the lanes of a block; blocks) for so many output channels."""
+    from . import loops
+
+    if runs:
+        rows = min(channels, 8)
+        return rows, rows, -(-channels // rows)
+    n_lanes = loops.WIDTH // dtype.itemsize
+    registers = -(-channels // n_lanes)
+    vectors = min(loops.ROWS_OF, key=lambda v: (-(-registers // v) * v, v != 2))
+    return vectors, vectors * n_lanes, -(-registers // vectors)
+
+
+def _runs_pay(used, channels, dtype):
+    """Whether lanes along runs of pixels are used better than lanes along channels."""
+    from . import loops
+
+    n_lanes = loops.WIDTH // dtype.itemsize
+    vectors, _, blocks = _blocks(channels, dtype, False)
+    n_pixels = used.pixels.size - tables.MARGIN
+    span = int(used.pixels[n_pixels - 1]) + 1 if n_pixels else 0
+    by_channels = n_pixels * (used.depth * blocks * vectors / 2 / 0.85 + 5 * blocks * vectors)  # cycles, and the transposition
+    by_runs = -(-span // n_lanes) * used.depth * max(channels / 2, -(-channels // 8))
+    return by_runs < by_channels
+
+
+def _steps(n_lanes, width, n_pixels):
+    """Where the rows of a block, and the channels of an image, begin."""
+    return np.arange(n_lanes) * np.array([[width], [n_pixels]])
+
+
+def _images(used, n_threads, dtype, slack):
+    """Scratch memory of each thread for the copy of an image; its border is zero, and so is what runs read beyond it."""
+    images = empty((n_threads, used.plane * used.channels + slack), dtype)
+    images.fill(0)
+    return images
+
+
+def _product(used, x, factors, bias, relu, out):
+    """out[n, g, o, p] = sum over k of factors[g, k, o] * image[n, g][pixels[p] + taps[k]] + bias[g, o]."""
+    from . import loops
+
+    if not out.size:
+        return
+    groups, depth, channels = factors.shape
+    if not depth:
+        out[...] = 0 if bias is None else bias.reshape(groups, channels, 1)
+        return
+    runs = _runs_pay(used, channels, out.dtype)
+    size, width, blocks = _blocks(channels, out.dtype, runs)
+    weight = np.zeros((groups, blocks * width, depth), out.dtype)
+    weight[:, :channels] = factors.transpose(0, 2, 1)
+    weight = np.ascontiguousarray(weight.reshape(groups, blocks, width, depth).transpose(0, 1, 3, 2))
+    added = np.zeros((groups, blocks * width), out.dtype)
+    if bias is not None:
+        added[:, :channels] = bias.reshape(groups, channels)
+    images = np.ascontiguousarray(x).reshape(x.shape[0], groups, math.prod(x.shape[1:]) // groups)
+    work = out.size * depth // 8
+    n_threads = min(threads.worth(work), x.shape[0] * groups * blocks)
+    copies = used.copies if runs or not used.as_it_is else used.copies[:0]
+    first = images, used.channels, copies, used.stride, used.plane, used.taps, used.pixels
+    if runs:
+        run = loops.vectors_of(size) * loops.WIDTH // out.itemsize
+        room = max(FIRST_CACHE // out.itemsize // size, used.row_length + 2 * run)
+        scratch = _images(used, n_threads, out.dtype, 2 * run), empty((n_threads, size * room), out.dtype)
+        loops.by_runs(size).on(n_threads, *first, used.row_length, weight, added, relu, out, *scratch)
+    else:
+        rows, step = tables.tile(used, loops.ROWS_OF[size])
+        n_lanes = loops.WIDTH // out.itemsize
+        chunk = math.lcm(rows, n_lanes)
+        chunk *= max(1, FIRST_CACHE // (chunk * width * out.itemsize))
+        scratch = (
+            _images(used, n_threads, out.dtype, 0) if len(copies) else empty((n_threads, 0), out.dtype),
+            empty((n_threads, chunk * width), out.dtype),
+        )
+        loops.by_channels(size, rows, step).on(
+            n_threads, *first, weight, added, relu, out, _steps(n_lanes, width, out.shape[3]), *scratch
+        )
+
+
+def _weight_product(used, x, g):
+    """total[group, k, o] = sum over n, p of image[n, group][taps[k] + pixels[p]] * g[n, group, o, p]."""
+    from . import loops
+
+    n, groups, channels, n_pixels = g.shape
+    if not g.size or not used.depth:
+        return np.zeros((groups, used.depth, channels), g.dtype)
+    runs = _runs_pay(used, channels, g.dtype)
+    size, width, blocks = _blocks(channels, g.dtype, runs)
+    n_lanes = loops.WIDTH // g.itemsize
+    rows = loops.dots_of(size) if runs else loops.ROWS_OF[size]
+    n_threads = min(threads.worth(g.size * used.depth // 8), n * groups)
+    total = np.zeros((n_threads, groups, blocks, -(-used.depth // rows) * rows, width), g.dtype)
+    images = np.ascontiguousarray(x).reshape(n, groups, -1)
+    copies = used.copies if runs or not used.as_it_is else used.copies[:0]
+    first = images, used.channels, copies, used.stride, used.plane, used.taps, used.depth, used.pixels
+    g = np.ascontiguousarray(g)
+    if runs:
+        room = -(-max(FIRST_CACHE // g.itemsize // size, used.row_length) // n_lanes) * n_lanes
+        scratch = _images(used, n_threads, g.dtype, 2 * n_lanes), empty((n_threads, size * room), g.dtype)
+        loops.weight_by_runs(size).on(n_threads, *first, used.row_length, g, total, *scratch)
+    else:
+        chunk = FIRST_CACHE // (width * g.itemsize)
+        scratch = (
+            _images(used, n_threads, g.dtype, 0) if len(copies) else empty((n_threads, 0), g.dtype),
+            empty((n_threads, chunk * width), g.dtype),
+        )
+        loops.weight_by_channels(size).on(
+            n_threads, *first, g, _steps(n_lanes, width, n_pixels), np.zeros(n_lanes, g.dtype), total, *scratch
+        )
+    total = total.sum(0)[:, :, : used.depth] if n_threads > 1 else total[0, :, :, : used.depth]
+    return total.transpose(0, 2, 1, 3).reshape(groups, used.depth, blocks * width)[:, :, :channels]

@@ -1,0 +1,222 @@
+"""The loops of `gather`: any convolution as a product whose one factor is gathered from the image through two tables of offsets.
+
+    output              out[o, p]  = sum over k of weight[k, o] * image[pixels[p] + taps[k]]
+    gradient of weight  grad[k, o] = sum over p of image[taps[k] + pixels[p]] * g[o, p]
+
+are one product with the tables exchanged, in two forms: ``by_channels`` has output channels in the lanes of a register,
+``by_runs`` runs of neighbouring pixels, for few channels. Each thread takes a range of the rounds (image, group, block of channels)
+and has its own scratch memory: the copy of an image with its border, and a block of results that fits the first cache.
+
+Arrays: x (images, groups, numbers), out and g (images, groups, channels, pixels), weight (groups, blocks, taps, channels of a block),
+bias (groups, channels, filled up to whole blocks), steps (2, lanes): the first multiples of a block's width and of the pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ..jit import kernel, part, prange
+from ..vector import REGISTERS, ROWS, WIDTH, at, lanes, pointer, tile_dots, tile_rows, tile_runs, transpose
+
+ROWS_OF = {
+    1: ROWS,
+    2: ROWS,
+    3: max(1, (REGISTERS - 4) // 3),
+}  # registers of channels -> most rows of a tile: the sums fill the registers
+
+
+DEPTH = 96  # taps that are summed before the next tile: their weights stay in the first cache
+
+
+def vectors_of(channels):
+    """Registers in a run for ``channels`` sums: these, one spread weight for each channel and one run must fit the registers."""
+    return min(ROWS, (REGISTERS - 1 - channels) // channels)
+
+
+def dots_of(channels):
+    """Taps that are summed at once for ``channels`` runs of g."""
+    return min(8, (REGISTERS - 2 - channels) // channels)
+
+
+@part
+def copy_image(x, copies, stride, plane, channels, image):
+    """The channels of one image into ``image``, planes apart; ``copies`` says of each row and phase: from, to, how many."""
+    size = x.size // channels
+    for c in range(channels):
+        for r in range(copies.shape[0]):
+            begin, target, count = c * size + copies[r, 0], c * plane + copies[r, 1], copies[r, 2]
+            values, line = x[begin:], image[target : target + count]
+            if stride == 1:
+                for j in range(count):
+                    line[j] = values[j]
+            else:
+                for j in range(count):
+                    line[j] = values[j * stride]
+
+
+@part
+def place(values, bias, relu, row, step):
+    """row[:: step] = values + bias."""
+    for j in range(values.size):
+        value = values[j] + bias
+        row[j * step] = max(value, value * 0) if relu else value
+
+
+@functools.cache
+def by_channels(vectors, rows, step):
+    """The kernel whose blocks are ``vectors`` registers of output channels and whose tiles are ``rows`` pixels: neighbours in
+    memory if ``step`` is 1, any if it is 0."""
+
+    @kernel(parallel=True)
+    def convolve_by_channels(x, channels, copies, stride, plane, taps, pixels, weight, bias, relu, out, steps, images, blocks):
+        n_groups, n_blocks, depth, width = weight.shape
+        n_out, n_pixels = out.shape[2:]
+        n_threads, room = blocks.shape[0], blocks.shape[1] // width
+        rounds, in_block, in_out = x.shape[0] * n_groups * n_blocks, pointer(steps[0]), pointer(steps[1])
+        for t in prange(n_threads):
+            copied, block = -1, pointer(blocks[t])
+            n_lanes = lanes(block)
+            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
+                n, g, b = i // (n_groups * n_blocks), i // n_blocks % n_groups, i % n_blocks
+                if copies.shape[0] and i // n_blocks != copied:
+                    copy_image(x[n, g], copies, stride, plane, channels, images[t])
+                    copied = i // n_blocks
+                image = pointer(images[t]) if copies.shape[0] else pointer(x[n, g])
+                first = b * width
+                for begin in range(0, n_pixels, room):
+                    count = min(room, n_pixels - begin)
+                    for k in range(0, depth, DEPTH):  # so much of the weight stays in the first cache for all tiles of the block
+                        factors, some = at(pointer(weight[g, b]), k * width), at(pointer(taps), k)
+                        for p in range(0, count, rows):
+                            origin, table = at(image, pixels[begin + p] if step else 0), at(pointer(pixels), begin + p)
+                            sums = at(block, p * width)
+                            tile_rows(rows, vectors, step, k > 0, origin, table, some, min(DEPTH, depth - k), factors, sums, width)
+                    for c in range(first, min(first + width, n_out), n_lanes):
+                        wanted, added = min(n_lanes, n_out - c), at(pointer(bias[g]), c)
+                        for p in range(0, count, n_lanes):
+                            p = min(p, max(0, count - n_lanes))  # the last block overlaps the one before
+                            target = at(pointer(out[n, g, c]), begin + p)
+                            if count >= n_lanes:
+                                transpose(at(block, p * width + c - first), in_block, n_lanes, target, in_out, wanted, added, relu)
+                    if count < n_lanes:
+                        for c in range(first, min(first + width, n_out)):
+                            values = blocks[t, c - first : count * width]
+                            for p in range(count):
+                                value = values[p * width] + bias[g, c]
+                                out[n, g, c, begin + p] = max(value, value * 0) if relu else value
+
+    return convolve_by_channels
+
+
+@functools.cache
+def by_runs(rows):
+    """The kernel whose blocks are ``rows`` output channels."""
+    vectors = vectors_of(rows)
+
+    @kernel(parallel=True)
+    def convolve_by_runs(x, channels, copies, stride, plane, taps, pixels, row_length, weight, bias, relu, out, images, blocks):
+        n_groups, n_blocks, depth, width = weight.shape
+        n_out, n_pixels = out.shape[2:]
+        n_threads, room = blocks.shape[0], blocks.shape[1] // rows
+        rounds = x.shape[0] * n_groups * n_blocks
+        for t in prange(n_threads):
+            copied, image = -1, pointer(images[t])
+            run = vectors * lanes(image)
+            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
+                n, g, b = i // (n_groups * n_blocks), i // n_blocks % n_groups, i % n_blocks
+                if i // n_blocks != copied:
+                    copy_image(x[n, g], copies, stride, plane, channels, images[t])
+                    copied = i // n_blocks
+                begin = 0
+                while begin < n_pixels:  # as many rows of pixels as there is room for, and what lies between them
+                    origin, end = pixels[begin], begin + row_length
+                    while end < n_pixels and pixels[end] + row_length - origin <= room - run:
+                        end += row_length
+                    for s in range(0, pixels[end - 1] + 1 - origin, run):
+                        block = at(pointer(blocks[t]), s)
+                        tile_runs(rows, vectors, pointer(weight[g, b]), pointer(taps), depth, at(image, origin + s), block, room)
+                    for c in range(b * rows, min((b + 1) * rows, n_out)):
+                        for p in range(begin, end, row_length):
+                            values = blocks[t, (c - b * rows) * room + pixels[p] - origin :][:row_length]
+                            place(values, bias[g, c], relu, out[n, g, c, p:], 1)
+                    begin = end
+
+    return convolve_by_runs
+
+
+@functools.cache
+def weight_by_channels(vectors):
+    """The kernel whose blocks are ``vectors`` registers of output channels. It adds to ``total`` (threads, groups, blocks, taps, width)."""
+    rows = ROWS_OF[vectors]
+
+    @kernel(parallel=True)
+    def weight_gradient_by_channels(
+        x, channels, copies, stride, plane, taps, depth, pixels, g, steps, zeros, total, images, blocks
+    ):
+        n_groups, n_blocks, _, width = total.shape[1:]
+        n_out, n_pixels = g.shape[2:]
+        n_threads, chunk = blocks.shape[0], blocks.shape[1] // width
+        rounds, in_block, in_g = x.shape[0] * n_groups, pointer(steps[0]), pointer(steps[1])
+        for t in prange(n_threads):
+            block = pointer(blocks[t])
+            n_lanes = lanes(block)
+            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
+                n, group = i // n_groups, i % n_groups
+                if copies.shape[0]:
+                    copy_image(x[n, group], copies, stride, plane, channels, images[t])
+                image = pointer(images[t]) if copies.shape[0] else pointer(x[n, group])
+                for begin in range(0, n_pixels, chunk):
+                    count = min(chunk, n_pixels - begin)
+                    whole = count - count % n_lanes
+                    for b in range(n_blocks):
+                        for c in range(0, width, n_lanes):
+                            given = max(0, min(n_lanes, n_out - b * width - c))
+                            source = at(pointer(g[n, group]), (b * width + min(c, n_out - 1 - b * width)) * n_pixels + begin)
+                            for p in range(0, whole, n_lanes):
+                                target = at(block, p * width + c)
+                                transpose(at(source, p), in_g, given, target, in_block, n_lanes, pointer(zeros), False)
+                            for k in range(n_lanes):
+                                for p in range(whole, count):
+                                    blocks[t, p * width + c + k] = g[n, group, b * width + c + k, begin + p] if k < given else 0
+                        for k in range(0, depth, rows):
+                            sums = at(pointer(total[t, group, b]), k * width)
+                            where = at(pointer(taps), k)
+                            tile_rows(rows, vectors, 0, True, image, where, at(pointer(pixels), begin), count, block, sums, width)
+
+    return weight_gradient_by_channels
+
+
+@functools.cache
+def weight_by_runs(columns):
+    """The kernel whose blocks are ``columns`` output channels. It adds to ``total`` (threads, groups, blocks, taps, width)."""
+    rows = dots_of(columns)
+
+    @kernel(parallel=True)
+    def weight_gradient_by_runs(x, channels, copies, stride, plane, taps, depth, pixels, row_length, g, total, images, blocks):
+        n_groups, n_blocks = total.shape[1:3]
+        n_out, n_pixels = g.shape[2:]
+        n_threads, room = blocks.shape[0], blocks.shape[1] // columns
+        rounds = x.shape[0] * n_groups
+        for t in prange(n_threads):
+            n_lanes = lanes(pointer(images[t]))
+            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
+                n, group = i // n_groups, i % n_groups
+                copy_image(x[n, group], copies, stride, plane, channels, images[t])
+                for b in range(n_blocks):
+                    begin = 0
+                    while begin < n_pixels:
+                        origin, end = pixels[begin], begin + row_length
+                        while end < n_pixels and pixels[end] + row_length - origin <= room:
+                            end += row_length
+                        blocks[t, :] = 0  # between the rows, and where there is no channel
+                        for c in range(min(columns, n_out - b * columns)):
+                            for p in range(begin, end, row_length):
+                                line = blocks[t, c * room + pixels[p] - origin :][:row_length]
+                                place(g[n, group, b * columns + c, p : p + row_length], 0, False, line, 1)
+                        count = (pixels[end - 1] - origin + n_lanes) // n_lanes
+                        for k in range(0, depth, rows):
+                            sums, image = at(pointer(total[t, group, b]), k * columns), at(pointer(images[t]), origin)
+                            tile_dots(rows, columns, image, at(pointer(taps), k), pointer(blocks[t]), room, count, sums, columns)
+                        begin = end
+
+    return weight_gradient_by_runs
