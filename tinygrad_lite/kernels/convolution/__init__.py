@@ -12,14 +12,23 @@ import numpy as np
 
 from .. import threads
 from ..pool import empty
-from . import tables
+from . import tables, winograd
 
 FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
+
+
+def set_precision(name):
+    """ "default": errors up to 1e-5 of the largest value (3e-5 in the gradient of the weight). "highest": 1e-6 (5e-6)."""
+    if name not in ("default", "highest"):
+        raise ValueError(f"set_convolution_precision: 'default' or 'highest', got {name!r}")
+    winograd.precise = name == "highest"
 
 
 def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """out[n, o, p] = sum over c, r of x[n, c, p * stride + r * dilation - before] * weight[o, c, r] (+ bias[o])."""
     (n, channels), size, kernel = x.shape[:2], x.shape[2:], weight.shape[2:]
+    if m := x.size and winograd.squares(size, kernel, stride, dilation, groups, channels, weight.shape[0], x.dtype):
+        return winograd.correlate(x, weight, bias, padding, m, relu)
     used = tables.forward(channels // groups, size, kernel, stride, padding, dilation)
     out = empty((n, weight.shape[0], *tables.output_size(size, kernel, stride, padding, dilation)), x.dtype)
     factors = weight.reshape(groups, weight.shape[0] // groups, used.depth).transpose(0, 2, 1)
@@ -31,6 +40,10 @@ def input_gradient(g, weight, size, stride, padding, dilation, groups):
     """The gradient towards x of ``size`` (spatial) of `correlate`."""
     n, kernel = g.shape[0], weight.shape[2:]
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
+    around = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel, padding))
+    m = g.size and winograd.squares(size, kernel, stride, dilation, groups, channels, outputs, g.dtype)
+    if m and min(map(min, around)) >= 0:
+        return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), None, around, m)
     by_tap = weight.reshape(groups, outputs, channels, math.prod(kernel))
     phases = tables.backward(outputs, size, kernel, stride, padding, dilation)
     whole = len(phases) == 1 and phases[0][1] == size
@@ -48,6 +61,8 @@ def input_gradient(g, weight, size, stride, padding, dilation, groups):
 
 def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
     """The gradient towards weight, with spatial sizes ``kernel``, of `correlate`."""
+    if m := g.size and winograd.squares(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1], x.dtype):
+        return winograd.weight_gradient(x, g, kernel[0], padding, m)
     used = tables.forward(x.shape[1] // groups, x.shape[2:], kernel, stride, padding, dilation)
     total = _weight_product(used, x, g.reshape(*g.shape[:1], groups, g.shape[1] // groups, math.prod(g.shape[2:])))
     return np.ascontiguousarray(total.transpose(0, 2, 1)).reshape(g.shape[1], x.shape[1] // groups, *kernel)

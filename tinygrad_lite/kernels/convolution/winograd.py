@@ -1,0 +1,120 @@
+"""Winograd's convolution: for float32 filters of 3 x 3 and 5 x 5 at stride 1 with enough channels, half to a third of the products."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from .. import threads
+from ..pool import empty
+
+SECOND_CACHE = 1 << 19  # bytes of the transformed squares that are worked on at a time
+precise = False  # squares of side 2, whose error is that of the plain sum; see `set_precision`
+FROM_CHANNELS = 12  # below, most of a register's lanes would be empty
+
+
+def squares(size, kernel, stride, dilation, groups, channels, outputs, dtype):
+    """m, the side of the squares of outputs, or 0 where Winograd's algorithm does not apply or does not pay."""
+    if dtype != np.float32 or len(size) != 2 or kernel not in ((3, 3), (5, 5)) or {*stride, *dilation, groups} != {1}:
+        return 0
+    if min(channels, outputs) < FROM_CHANNELS or min(size) < 4:
+        return 0
+    return 4 if not precise else 2 if kernel == (3, 3) else 0
+
+
+@functools.lru_cache(256)
+def plan(n, channels, outputs, size, padding, r, m, n_lanes, rows, n_threads):
+    """Sizes and tables of a call: (sizes, where x's numbers go in the image, where the outputs are in the result, output size)."""
+    output = tuple(s + low + high - r + 1 for s, (low, high) in zip(size, padding))
+    high, wide = (-(-s // m) for s in output)
+    height, width = high * m + r - 1, wide * m + r - 1
+    tiles = high * wide
+    most = max(1, min(-(-n // n_threads), 8 * rows // tiles))  # images that make whole tiles of products
+    batch = min(range(1, most + 1), key=lambda b: (-(-b * tiles // rows) * rows / (b * tiles), b))
+    side = (m + r - 1) ** 2
+    some = max(1, min(SECOND_CACHE // (side * channels * 4) // rows, -(-batch * tiles // rows))) * rows
+    (top, _), (left, _) = padding
+    to_image = ((np.arange(size[0])[:, None] + top) * width + np.arange(size[1]) + left).ravel() * n_lanes
+    to_result = (np.arange(output[0])[:, None] * wide * m + np.arange(output[1])).ravel() * n_lanes
+    return (batch, height, width, high, wide, some), to_image, to_result, output
+
+
+def _rows_of_lanes(n_lanes, size):
+    return np.arange(n_lanes) * size
+
+
+def filters(weight, m):
+    """U, the transformed filters of ``weight`` (K, C, r, r): (positions, output blocks, C, width of a block)."""
+    from .. import vector
+    from . import winograd_loops as loops
+
+    outputs, channels, r, _ = weight.shape
+    width = loops.VECTORS * vector.WIDTH // 4
+    blocks = -(-outputs // width)
+    by_tap = np.zeros((r, r, channels, blocks * width), np.float32)
+    by_tap[..., :outputs] = weight.transpose(2, 3, 1, 0)
+    made = empty(((m + r - 1) ** 2, blocks, channels, width), np.float32)
+    loops.transform_filters(m, r)(by_tap.reshape(r * r, channels, -1), made)
+    return made
+
+
+def correlate(x, weight, bias, padding, m, relu=False):
+    """The output for x (N, C, H, W), weight (K, C, r, r); padding: a pair for height and for width."""
+    from .. import vector
+    from . import winograd_loops as loops
+
+    n, channels, *size = x.shape
+    outputs, _, r, _ = weight.shape
+    n_lanes, rows = vector.WIDTH // 4, vector.ROWS
+    transformed = filters(weight, m)
+    _, blocks, _, width = transformed.shape
+    work = n * outputs * channels * math.prod(size) * r * r // 16
+    n_threads = min(threads.worth(work), n)
+    sizes, to_image, to_result, output = plan(n, channels, outputs, tuple(size), padding, r, m, n_lanes, rows, n_threads)
+    batch, height, image_width, high, wide, some = sizes
+    side, x_blocks = (m + r - 1) ** 2, -(-channels // n_lanes)
+    room = batch * x_blocks * height * image_width * n_lanes + side * (x_blocks * some + 1) * n_lanes
+    room += side * (some * width + n_lanes) + batch * blocks * width * high * m * wide * m
+    added = np.zeros(blocks * width, np.float32)
+    if bias is not None:
+        added[:outputs] = bias
+    out = empty((n, outputs, *output), np.float32)
+    flat = np.ascontiguousarray(x).reshape(n, channels, -1), transformed, added, relu, out.reshape(n, outputs, -1)
+    lines = _rows_of_lanes(n_lanes, math.prod(size)), _rows_of_lanes(n_lanes, math.prod(output))
+    depth = np.arange(channels)
+    offsets = depth // n_lanes * some * n_lanes + depth % n_lanes
+    scratch = empty((n_threads, room), np.float32)
+    kernel = loops.output(m, r, rows, n_lanes)
+    kernel.on(n_threads, *flat, sizes, to_image, to_result, *lines, offsets, np.zeros(n_lanes, np.float32), scratch)
+    return out
+
+
+def weight_gradient(x, g, r, padding, m):
+    """The gradient towards weight (K, C, r, r) for x (N, C, H, W), g (N, K, ...)."""
+    from .. import vector
+    from . import winograd_loops as loops
+
+    n, channels, *size = x.shape
+    outputs = g.shape[1]
+    n_lanes, rows = vector.WIDTH // 4, 8 if vector.REGISTERS >= 20 else 4
+    width = loops.VECTORS * n_lanes
+    blocks, x_blocks, out_blocks = -(-outputs // width), -(-channels // n_lanes), -(-outputs // n_lanes)
+    work = n * outputs * channels * math.prod(size) * r * r // 16
+    n_threads = min(threads.worth(work), n)
+    sizes, to_image, to_result, output = plan(n, channels, outputs, tuple(size), padding, r, m, n_lanes, 14, n_threads)
+    batch, height, image_width, high, wide, some = sizes
+    side = (m + r - 1) ** 2
+    room = batch * (x_blocks * height * image_width + out_blocks * high * m * wide * m) * n_lanes
+    room += side * ((x_blocks + out_blocks) * some + 2) * n_lanes + some * width
+    total = np.zeros((n_threads, side, blocks, x_blocks * n_lanes, width), np.float32)
+    flat = np.ascontiguousarray(x).reshape(n, channels, -1), np.ascontiguousarray(g).reshape(n, outputs, -1)
+    lines = _rows_of_lanes(n_lanes, math.prod(size)), _rows_of_lanes(n_lanes, math.prod(output))
+    offsets, scratch = np.arange(some) * n_lanes, empty((n_threads, room), np.float32)
+    kernel = loops.weight_gradient(m, r, rows, n_lanes)
+    kernel.on(n_threads, *flat, total, sizes, to_image, to_result, *lines, offsets, np.zeros(n_lanes, np.float32), scratch)
+    whole = total[0] if n_threads == 1 else total.sum(0)
+    by_tap = empty((r * r, channels, blocks * width), np.float32)
+    loops.filter_gradient(m, r)(whole, by_tap)
+    return np.ascontiguousarray(by_tap[..., :outputs].transpose(2, 1, 0)).reshape(outputs, channels, r, r)
