@@ -79,6 +79,13 @@ def multiply_add(builder, x, y, z):
     return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.fma.{kind}"), [x, y, z])
 
 
+def _prefetch(builder, address):
+    address = builder.bitcast(address, ir.IntType(8).as_pointer())
+    function = ir.FunctionType(ir.VoidType(), [address.type, LANE, LANE, LANE])
+    function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
+    builder.call(function, [address, LANE(0), LANE(3), LANE(1)])  # to read, into all caches, data
+
+
 def _fresh(builder, address):
     """A load that stays in its loop: a table in the first cache is cheaper than more addresses than there are registers."""
     return builder.load_atomic(address, "monotonic", 8)
@@ -144,7 +151,7 @@ def lanes(typing, base):
 
 
 @intrinsic(prefer_literal=True)
-def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, b, c, c_step):
+def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, b, ahead, c, c_step):
     """C[m, :] = sum over k < depth of a[row m + offsets[k]] * B[k, :], for m < ``rows``.
 
     rows, vectors  constants: the size of C is rows x (vectors * lanes)
@@ -152,12 +159,13 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
     add            whether to add to what C holds
     offsets        (depth), int64, in elements
     b              B packed: (depth, vectors * lanes)
+    ahead          how far from each row of B to prefetch: to what is read next
     c, c_step      C and the distance of its rows
     """
     rows, vectors, step = rows.literal_value, vectors.literal_value, step.literal_value
 
     def make(context, builder, signature, args):
-        add, a, row_offsets, offsets, depth, b, c, c_step = args[3:]
+        add, a, row_offsets, offsets, depth, b, ahead, c, c_step = args[3:]
         vector = register_of(signature.args[4])
         zero = ir.Constant(vector, [0.0] * vector.count)
         held = _spread(builder, add, ir.VectorType(ir.IntType(1), vector.count))
@@ -165,6 +173,8 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
         b, *sums = loop.values
         offset = builder.load(builder.gep(offsets, [loop.k]))
         line = [load(builder, builder.gep(b, [INDEX(j * vector.count)]), vector) for j in range(vectors)]
+        for j in range(vectors):
+            _prefetch(builder, builder.gep(builder.gep(b, [ahead]), [INDEX(j * vector.count)]))
         for m in range(rows):
             begin = INDEX(m * step) if step else _fresh(builder, builder.gep(row_offsets, [INDEX(m)]))
             number = builder.load(builder.gep(builder.gep(a, [offset]), [begin]))
@@ -182,7 +192,7 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
 
     pointer, table = types.CPointer(a.dtype), types.CPointer(types.int64)
     constants = [types.literal(n) for n in (rows, vectors, step)]
-    return types.void(*constants, types.boolean, pointer, table, table, types.intp, pointer, pointer, types.intp), make
+    return types.void(*constants, types.boolean, pointer, table, table, types.intp, pointer, types.intp, pointer, types.intp), make
 
 
 @intrinsic(prefer_literal=True)

@@ -90,7 +90,9 @@ def by_channels(vectors, rows, step):
                         for p in range(0, count, rows):
                             origin, table = at(image, pixels[begin + p] if step else 0), at(pointer(pixels), begin + p)
                             sums = at(block, p * width)
-                            tile_rows(rows, vectors, step, k > 0, origin, table, some, min(DEPTH, depth - k), factors, sums, width)
+                            tile_rows(
+                                rows, vectors, step, k > 0, origin, table, some, min(DEPTH, depth - k), factors, 0, sums, width
+                            )
                     for c in range(first, min(first + width, n_out), n_lanes):
                         wanted, added = min(n_lanes, n_out - c), at(pointer(bias[g]), c)
                         for p in range(0, count, n_lanes):
@@ -181,7 +183,9 @@ def weight_by_channels(vectors):
                         for k in range(0, depth, rows):
                             sums = at(pointer(total[t, group, b]), k * width)
                             where = at(pointer(taps), k)
-                            tile_rows(rows, vectors, 0, True, image, where, at(pointer(pixels), begin), count, block, sums, width)
+                            tile_rows(
+                                rows, vectors, 0, True, image, where, at(pointer(pixels), begin), count, block, 0, sums, width
+                            )
 
     return weight_gradient_by_channels
 

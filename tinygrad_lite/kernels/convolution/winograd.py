@@ -10,7 +10,8 @@ import numpy as np
 from .. import threads
 from ..pool import empty
 
-SECOND_CACHE = 1 << 19  # bytes of the transformed squares that are worked on at a time
+SQUARES = 1 << 18  # bytes of the transformed squares that are worked on at a time: small, so that they stay in the second cache
+GRADIENT_SQUARES = 1 << 22  # at most, for the weight gradient: it reads and writes all its sums for each such batch of squares
 precise = False  # squares of side 2, whose error is that of the plain sum; see `set_precision`
 FROM_CHANNELS = 12  # below, most of a register's lanes would be empty
 
@@ -25,8 +26,8 @@ def squares(size, kernel, stride, dilation, groups, channels, outputs, dtype):
 
 
 @functools.lru_cache(256)
-def plan(n, channels, outputs, size, padding, r, m, n_lanes, rows, n_threads):
-    """Sizes and tables of a call: (sizes, where x's numbers go in the image, where the outputs are in the result, output size)."""
+def plan(n, of_square, size, padding, r, m, n_lanes, rows, n_threads):
+    """Sizes and tables of a call, with up to ``of_square`` bytes for each number of the transformed squares: (sizes, where x's numbers go in the image, where the outputs are in the result, output size)."""
     output = tuple(s + low + high - r + 1 for s, (low, high) in zip(size, padding))
     high, wide = (-(-s // m) for s in output)
     height, width = high * m + r - 1, wide * m + r - 1
@@ -34,11 +35,12 @@ def plan(n, channels, outputs, size, padding, r, m, n_lanes, rows, n_threads):
     most = max(1, min(-(-n // n_threads), 8 * rows // tiles))  # images that make whole tiles of products
     batch = min(range(1, most + 1), key=lambda b: (-(-b * tiles // rows) * rows / (b * tiles), b))
     side = (m + r - 1) ** 2
-    some = max(1, min(SECOND_CACHE // (side * channels * 4) // rows, -(-batch * tiles // rows))) * rows
+    unit = math.lcm(wide, rows) if math.lcm(wide, rows) <= 8 * rows else wide  # whole rows of tiles, and whole tiles of products
+    some = min(unit * max(1, of_square // (4 * (m + r - 1) ** 2) // unit), batch * tiles)
     (top, _), (left, _) = padding
     to_image = ((np.arange(size[0])[:, None] + top) * width + np.arange(size[1]) + left).ravel() * n_lanes
     to_result = (np.arange(output[0])[:, None] * wide * m + np.arange(output[1])).ravel() * n_lanes
-    return (batch, height, width, high, wide, some), to_image, to_result, output
+    return (batch, height, width, high, wide, some, output[1]), to_image, to_result, output
 
 
 def _rows_of_lanes(n_lanes, size):
@@ -46,7 +48,7 @@ def _rows_of_lanes(n_lanes, size):
 
 
 def filters(weight, m):
-    """U, the transformed filters of ``weight`` (K, C, r, r): (positions, output blocks, C, width of a block)."""
+    """U, the transformed filters of ``weight`` (K, C, r, r): (output blocks, positions, C, width of a block)."""
     from .. import vector
     from . import winograd_loops as loops
 
@@ -55,7 +57,7 @@ def filters(weight, m):
     blocks = -(-outputs // width)
     by_tap = np.zeros((r, r, channels, blocks * width), np.float32)
     by_tap[..., :outputs] = weight.transpose(2, 3, 1, 0)
-    made = empty(((m + r - 1) ** 2, blocks, channels, width), np.float32)
+    made = empty((blocks, (m + r - 1) ** 2, channels, width), np.float32)
     loops.transform_filters(m, r)(by_tap.reshape(r * r, channels, -1), made)
     return made
 
@@ -69,14 +71,15 @@ def correlate(x, weight, bias, padding, m, relu=False):
     outputs, _, r, _ = weight.shape
     n_lanes, rows = vector.WIDTH // 4, vector.ROWS
     transformed = filters(weight, m)
-    _, blocks, _, width = transformed.shape
+    blocks, _, _, width = transformed.shape
     work = n * outputs * channels * math.prod(size) * r * r // 16
     n_threads = min(threads.worth(work), n)
-    sizes, to_image, to_result, output = plan(n, channels, outputs, tuple(size), padding, r, m, n_lanes, rows, n_threads)
-    batch, height, image_width, high, wide, some = sizes
+    sizes, to_image, to_result, output = plan(n, SQUARES // channels, tuple(size), padding, r, m, n_lanes, rows, n_threads)
+    batch, height, image_width, high, wide, some, _ = sizes
     side, x_blocks = (m + r - 1) ** 2, -(-channels // n_lanes)
     room = batch * x_blocks * height * image_width * n_lanes + side * (x_blocks * some + 1) * n_lanes
-    room += side * (some * width + n_lanes) + batch * blocks * width * high * m * wide * m
+    tall = -(-some // rows) * rows  # the last tile of products may be longer than what is there
+    room += side * (some * width + n_lanes) + tall * width + some * m * m * width
     added = np.zeros(blocks * width, np.float32)
     if bias is not None:
         added[:outputs] = bias
@@ -103,11 +106,12 @@ def weight_gradient(x, g, r, padding, m):
     blocks, x_blocks, out_blocks = -(-outputs // width), -(-channels // n_lanes), -(-outputs // n_lanes)
     work = n * outputs * channels * math.prod(size) * r * r // 16
     n_threads = min(threads.worth(work), n)
-    sizes, to_image, to_result, output = plan(n, channels, outputs, tuple(size), padding, r, m, n_lanes, 14, n_threads)
-    batch, height, image_width, high, wide, some = sizes
-    side = (m + r - 1) ** 2
+    sizes, to_image, to_result, output = plan(
+        n, GRADIENT_SQUARES // (channels + outputs), tuple(size), padding, r, m, n_lanes, 14, n_threads
+    )
+    batch, height, image_width, high, wide, some, _ = sizes
     room = batch * (x_blocks * height * image_width + out_blocks * high * m * wide * m) * n_lanes
-    room += side * ((x_blocks + out_blocks) * some + 2) * n_lanes + some * width
+    room += side * (x_blocks * some * n_lanes + blocks * some * width + 2 * n_lanes)
     total = np.zeros((n_threads, side, blocks, x_blocks * n_lanes, width), np.float32)
     flat = np.ascontiguousarray(x).reshape(n, channels, -1), np.ascontiguousarray(g).reshape(n, outputs, -1)
     lines = _rows_of_lanes(n_lanes, math.prod(size)), _rows_of_lanes(n_lanes, math.prod(output))
