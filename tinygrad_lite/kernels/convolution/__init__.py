@@ -70,12 +70,13 @@ def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
 
 def _blocks(channels, dtype, runs):
     """(registers, or channels of a block of runs; numbers in the lanes of a block; blocks) for so many output channels."""
+    from .. import vector
     from . import loops
 
     if runs:
         rows = min(channels, 8)
         return rows, rows, -(-channels // rows)
-    n_lanes = loops.WIDTH // dtype.itemsize
+    n_lanes = vector.WIDTH // dtype.itemsize
     registers = -(-channels // n_lanes)
     vectors = min(loops.ROWS_OF, key=lambda v: (-(-registers // v) * v, v != 2))
     return vectors, vectors * n_lanes, -(-registers // vectors)
@@ -83,9 +84,10 @@ def _blocks(channels, dtype, runs):
 
 def _runs_pay(used, channels, dtype):
     """Whether lanes along runs of pixels are used better than lanes along channels."""
+    from .. import vector
     from . import loops
 
-    n_lanes = loops.WIDTH // dtype.itemsize
+    n_lanes = vector.WIDTH // dtype.itemsize
     vectors, _, blocks = _blocks(channels, dtype, False)
     n_pixels = used.pixels.size - tables.MARGIN
     span = int(used.pixels[n_pixels - 1]) + 1 if n_pixels else 0
@@ -108,6 +110,7 @@ def _images(used, n_threads, dtype, slack):
 
 def _product(used, x, factors, bias, relu, out):
     """out[n, g, o, p] = sum over k of factors[g, k, o] * image[n, g][pixels[p] + taps[k]] + bias[g, o]."""
+    from .. import vector
     from . import loops
 
     if not out.size:
@@ -130,13 +133,13 @@ def _product(used, x, factors, bias, relu, out):
     copies = used.copies if runs or not used.as_it_is else used.copies[:0]
     first = images, used.channels, copies, used.stride, used.plane, used.taps, used.pixels
     if runs:
-        run = loops.vectors_of(size) * loops.WIDTH // out.itemsize
+        run = loops.vectors_of(size) * vector.WIDTH // out.itemsize
         room = max(FIRST_CACHE // out.itemsize // size, used.row_length + 2 * run)
         scratch = _images(used, n_threads, out.dtype, 2 * run), empty((n_threads, size * room), out.dtype)
         loops.by_runs(size).on(n_threads, *first, used.row_length, weight, added, relu, out, *scratch)
     else:
         rows, step = tables.tile(used, loops.ROWS_OF[size])
-        n_lanes = loops.WIDTH // out.itemsize
+        n_lanes = vector.WIDTH // out.itemsize
         chunk = math.lcm(rows, n_lanes)
         chunk *= max(1, FIRST_CACHE // (chunk * width * out.itemsize))
         scratch = (
@@ -150,6 +153,7 @@ def _product(used, x, factors, bias, relu, out):
 
 def _weight_product(used, x, g):
     """total[group, k, o] = sum over n, p of image[n, group][taps[k] + pixels[p]] * g[n, group, o, p]."""
+    from .. import vector
     from . import loops
 
     n, groups, channels, n_pixels = g.shape
@@ -157,7 +161,7 @@ def _weight_product(used, x, g):
         return np.zeros((groups, used.depth, channels), g.dtype)
     runs = _runs_pay(used, channels, g.dtype)
     size, width, blocks = _blocks(channels, g.dtype, runs)
-    n_lanes = loops.WIDTH // g.itemsize
+    n_lanes = vector.WIDTH // g.itemsize
     rows = loops.dots_of(size) if runs else loops.ROWS_OF[size]
     n_threads = min(threads.worth(g.size * used.depth // 8), n * groups)
     total = np.zeros((n_threads, groups, blocks, -(-used.depth // rows) * rows, width), g.dtype)

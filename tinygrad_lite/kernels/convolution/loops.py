@@ -1,4 +1,4 @@
-"""The loops of `gather`: any convolution as a product whose one factor is gathered from the image through two tables of offsets.
+"""Loops of any convolution, as a product whose one factor is gathered from the image through two tables of offsets.
 
     output              out[o, p]  = sum over k of weight[k, o] * image[pixels[p] + taps[k]]
     gradient of weight  grad[k, o] = sum over p of image[taps[k] + pixels[p]] * g[o, p]
@@ -7,8 +7,9 @@ are one product with the tables exchanged, in two forms: ``by_channels`` has out
 ``by_runs`` runs of neighbouring pixels, for few channels. Each thread takes a range of the rounds (image, group, block of channels)
 and has its own scratch memory: the copy of an image with its border, and a block of results that fits the first cache.
 
-Arrays: x (images, groups, numbers), out and g (images, groups, channels, pixels), weight (groups, blocks, taps, channels of a block),
-bias (groups, channels, filled up to whole blocks), steps (2, lanes): the first multiples of a block's width and of the pixels.
+Arrays: x (images, groups, numbers), out and g (images, groups, channels, pixels), weight (groups, blocks, taps, channels of a
+block), bias (groups, channels, filled up to whole blocks), steps (2, lanes): the first multiples of a block's width and of the
+number of pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import functools
 
 from ..jit import kernel, part, prange
-from ..vector import REGISTERS, ROWS, WIDTH, at, lanes, pointer, tile_dots, tile_rows, tile_runs, transpose
+from ..vector import REGISTERS, ROWS, at, lanes, pointer, tile_dots, tile_rows, tile_runs, transpose
 
 ROWS_OF = {
     1: ROWS,
@@ -117,7 +118,7 @@ def by_runs(rows):
 
     @kernel(parallel=True)
     def convolve_by_runs(x, channels, copies, stride, plane, taps, pixels, row_length, weight, bias, relu, out, images, blocks):
-        n_groups, n_blocks, depth, width = weight.shape
+        n_groups, n_blocks, depth = weight.shape[:3]
         n_out, n_pixels = out.shape[2:]
         n_threads, room = blocks.shape[0], blocks.shape[1] // rows
         rounds = x.shape[0] * n_groups * n_blocks
@@ -148,7 +149,8 @@ def by_runs(rows):
 
 @functools.cache
 def weight_by_channels(vectors):
-    """The kernel whose blocks are ``vectors`` registers of output channels. It adds to ``total`` (threads, groups, blocks, taps, width)."""
+    """The kernel whose blocks are ``vectors`` registers of output channels; it adds to ``total`` (threads, groups, blocks, taps,
+    width)."""
     rows = ROWS_OF[vectors]
 
     @kernel(parallel=True)
@@ -192,7 +194,7 @@ def weight_by_channels(vectors):
 
 @functools.cache
 def weight_by_runs(columns):
-    """The kernel whose blocks are ``columns`` output channels. It adds to ``total`` (threads, groups, blocks, taps, width)."""
+    """The kernel whose blocks are ``columns`` output channels; it adds to ``total`` (threads, groups, blocks, taps, width)."""
     rows = dots_of(columns)
 
     @kernel(parallel=True)

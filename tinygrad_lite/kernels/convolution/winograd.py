@@ -1,4 +1,4 @@
-"""Winograd's convolution: for float32 filters of 3 x 3 and 5 x 5 at stride 1 with enough channels, half to a third of the products."""
+"""Winograd's convolution: for float32 filters of 3 x 3 and 5 x 5 at stride 1 with enough channels, a third of the products."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ def squares(size, kernel, stride, dilation, groups, channels, outputs, dtype):
 
 @functools.lru_cache(256)
 def plan(n, of_square, size, padding, r, m, n_lanes, rows, n_threads):
-    """Sizes and tables of a call, with up to ``of_square`` bytes for each number of the transformed squares: (sizes, where x's numbers go in the image, where the outputs are in the result, output size)."""
+    """Of a call: its sizes, where x's numbers go in the image, where the outputs lie in the result, and the output's size.
+
+    of_square  bytes that the transformed squares may take, divided by their channels
+    """
     output = tuple(s + low + high - r + 1 for s, (low, high) in zip(size, padding))
     high, wide = (-(-s // m) for s in output)
     height, width = high * m + r - 1, wide * m + r - 1
     tiles = high * wide
     most = max(1, min(-(-n // n_threads), 8 * rows // tiles))  # images that make whole tiles of products
     batch = min(range(1, most + 1), key=lambda b: (-(-b * tiles // rows) * rows / (b * tiles), b))
-    side = (m + r - 1) ** 2
     unit = math.lcm(wide, rows) if math.lcm(wide, rows) <= 8 * rows else wide  # whole rows of tiles, and whole tiles of products
     some = min(unit * max(1, of_square // (4 * (m + r - 1) ** 2) // unit), batch * tiles)
     (top, _), (left, _) = padding
@@ -101,14 +103,13 @@ def weight_gradient(x, g, r, padding, m):
 
     n, channels, *size = x.shape
     outputs = g.shape[1]
-    n_lanes, rows = vector.WIDTH // 4, 8 if vector.REGISTERS >= 20 else 4
+    n_lanes, side = vector.WIDTH // 4, (m + r - 1) ** 2
+    rows = min(n_lanes, 8 if vector.REGISTERS > 16 else 4)  # channels of a tile
     width = loops.VECTORS * n_lanes
     blocks, x_blocks, out_blocks = -(-outputs // width), -(-channels // n_lanes), -(-outputs // n_lanes)
-    work = n * outputs * channels * math.prod(size) * r * r // 16
-    n_threads = min(threads.worth(work), n)
-    sizes, to_image, to_result, output = plan(
-        n, GRADIENT_SQUARES // (channels + outputs), tuple(size), padding, r, m, n_lanes, 14, n_threads
-    )
+    n_threads = min(threads.worth(n * outputs * channels * math.prod(size) * r * r // 16), n)
+    of_square = min(8 * side * channels * outputs, GRADIENT_SQUARES) // (channels + outputs)
+    sizes, to_image, to_result, output = plan(n, of_square, tuple(size), padding, r, m, n_lanes, vector.ROWS, n_threads)
     batch, height, image_width, high, wide, some, _ = sizes
     room = batch * (x_blocks * height * image_width + out_blocks * high * m * wide * m) * n_lanes
     room += side * (x_blocks * some * n_lanes + blocks * some * width + 2 * n_lanes)

@@ -43,8 +43,8 @@ def spread_channels(planes, first, channels, in_planes, offsets, zeros, image, b
 
 @part
 def gather_channels(result, block_step, offsets, origin, bias, relu, out, first, channels, begin, end, in_out):
-    """The way back: pixels ``begin`` to ``end`` of ``channels`` planes of out[first:], from blocks of lanes. Number p of a plane lies
-    at ``offsets[p] - origin`` of its block."""
+    """The way back: pixels ``begin`` to ``end`` of ``channels`` planes of out[first:], from blocks of lanes. Number p of a plane
+    lies at ``offsets[p] - origin`` of its block."""
     n_lanes, size = lanes(pointer(result)), out.shape[1]
     for c in range(0, channels, n_lanes):
         wanted, source, added = min(n_lanes, channels - c), (c // n_lanes) * block_step - origin, at(pointer(bias), c)
@@ -238,8 +238,8 @@ def weight_gradient(m, r, rows, n_lanes):
 
 @functools.cache
 def filter_gradient(m, r):
-    """The kernel from the gradient towards U to that of the filters: total (positions, blocks, channels, width), out (r * r, channels,
-    outputs filled up to whole blocks)."""
+    """The kernel from the gradient towards U to that of the filters: total (positions, blocks, channels, width), out (r * r,
+    channels, outputs filled up to whole blocks)."""
     n = m + r - 1
 
     @kernel
