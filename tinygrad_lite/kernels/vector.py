@@ -83,7 +83,7 @@ def _prefetch(builder, address):
     address = builder.bitcast(address, ir.IntType(8).as_pointer())
     function = ir.FunctionType(ir.VoidType(), [address.type, LANE, LANE, LANE])
     function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
-    builder.call(function, [address, LANE(0), LANE(3), LANE(1)])  # to read, into all caches, data
+    builder.call(function, [address, LANE(0), LANE(2), LANE(1)])  # to read, into the second cache, data
 
 
 def _fresh(builder, address):
@@ -151,21 +151,21 @@ def lanes(typing, base):
 
 
 @intrinsic(prefer_literal=True)
-def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, b, ahead, c, c_step):
+def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, b, b_step, ahead, c, c_step):
     """C[m, :] = sum over k < depth of a[row m + offsets[k]] * B[k, :], for m < ``rows``.
 
     rows, vectors  constants: the size of C is rows x (vectors * lanes)
     step           constant: row m begins at a[m * step]; 0: at a[row_offsets[m]]
     add            whether to add to what C holds
     offsets        (depth), int64, in elements
-    b              B packed: (depth, vectors * lanes)
+    b, b_step      B and the distance of its rows: vectors * lanes where it lies packed
     ahead          how far from each row of B to prefetch: to what is read next
     c, c_step      C and the distance of its rows
     """
     rows, vectors, step = rows.literal_value, vectors.literal_value, step.literal_value
 
     def make(context, builder, signature, args):
-        add, a, row_offsets, offsets, depth, b, ahead, c, c_step = args[3:]
+        add, a, row_offsets, offsets, depth, b, b_step, ahead, c, c_step = args[3:]
         vector = register_of(signature.args[4])
         zero = ir.Constant(vector, [0.0] * vector.count)
         held = _spread(builder, add, ir.VectorType(ir.IntType(1), vector.count))
@@ -181,7 +181,7 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
             spread = _spread(builder, number, vector)
             for j in range(vectors):
                 sums[m * vectors + j] = multiply_add(builder, spread, line[j], sums[m * vectors + j])
-        _, *sums = loop.end([builder.gep(b, [INDEX(vectors * vector.count)]), *sums])
+        _, *sums = loop.end([builder.gep(b, [b_step]), *sums])
         for m in range(rows):
             row = builder.gep(c, [builder.mul(c_step, INDEX(m))])
             for j in range(vectors):
@@ -192,7 +192,9 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
 
     pointer, table = types.CPointer(a.dtype), types.CPointer(types.int64)
     constants = [types.literal(n) for n in (rows, vectors, step)]
-    return types.void(*constants, types.boolean, pointer, table, table, types.intp, pointer, types.intp, pointer, types.intp), make
+    return types.void(
+        *constants, types.boolean, pointer, table, table, types.intp, pointer, types.intp, types.intp, pointer, types.intp
+    ), make
 
 
 @intrinsic(prefer_literal=True)
@@ -275,6 +277,47 @@ def _total(builder, value):
     return builder.extract_element(value, LANE(0))
 
 
+# -- moving ------------------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def move_register(typing, source, target, bias, relu):
+    """target[j] = source[j] + bias for one register, and 0 for negative sums if ``relu``."""
+
+    def make(context, builder, signature, args):
+        source, target, bias, relu = args
+        vector = register_of(signature.args[0])
+        value = builder.fadd(load(builder, source, vector), _spread(builder, bias, vector))
+        store(builder, _rectified(builder, value, relu), target)
+        return context.get_dummy_value()
+
+    pointer = types.CPointer(source.dtype)
+    return types.void(pointer, pointer, source.dtype, types.boolean), make
+
+
+@intrinsic
+def move_second(typing, source, target):
+    """target[j] = source[2 j] for one register; nothing behind the last of them is touched."""
+
+    def make(context, builder, signature, args):
+        vector = register_of(signature.args[0])
+        n = vector.count
+        low = load(builder, args[0], vector)
+        high = load(builder, builder.gep(args[0], [INDEX(n - 1)]), vector)  # overlaps, so as to end at the last
+        picks = [2 * j if 2 * j < n else n + 2 * j - (n - 1) for j in range(n)]
+        store(builder, builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(LANE, n), picks)), args[1])
+        return context.get_dummy_value()
+
+    pointer = types.CPointer(source.dtype)
+    return types.void(pointer, pointer), make
+
+
+def _rectified(builder, value, relu):
+    zero = ir.Constant(value.type, [0.0] * value.type.count)
+    every = _spread(builder, relu, ir.VectorType(ir.IntType(1), value.type.count))
+    return builder.select(builder.and_(builder.fcmp_ordered("<", value, zero), every), zero, value)
+
+
 # -- transposition -----------------------------------------------------------------------------------------------------
 
 
@@ -300,9 +343,7 @@ def transpose(typing, source, sources, given, target, targets, wanted, bias, rel
             block.append(builder.select(exists, load(builder, builder.gep(source, [place]), vector), zero))
         added = load(builder, bias, vector)
         block = [builder.fadd(line, added) for line in block]
-        negative = [builder.fcmp_ordered("<", line, zero) for line in block]
-        every = _spread(builder, relu, ir.VectorType(ir.IntType(1), count))
-        block = [builder.select(builder.and_(less, every), zero, line) for less, line in zip(negative, block)]
+        block = [_rectified(builder, line, relu) for line in block]
         for j, line in enumerate(_transposed(builder, block)):
             with builder.if_then(builder.icmp_signed("<", INDEX(j), wanted), likely=True):
                 store(builder, line, builder.gep(target, [builder.load(builder.gep(targets, [INDEX(j)]))]))

@@ -74,7 +74,7 @@ def _blocks(channels, dtype, runs):
     from . import loops
 
     if runs:
-        rows = min(channels, 8)
+        rows = min(channels, loops.MOST_RUNS)
         return rows, rows, -(-channels // rows)
     n_lanes = vector.WIDTH // dtype.itemsize
     registers = -(-channels // n_lanes)
@@ -84,16 +84,7 @@ def _blocks(channels, dtype, runs):
 
 def _runs_pay(used, channels, dtype):
     """Whether lanes along runs of pixels are used better than lanes along channels."""
-    from .. import vector
-    from . import loops
-
-    n_lanes = vector.WIDTH // dtype.itemsize
-    vectors, _, blocks = _blocks(channels, dtype, False)
-    n_pixels = used.pixels.size - tables.MARGIN
-    span = int(used.pixels[n_pixels - 1]) + 1 if n_pixels else 0
-    by_channels = n_pixels * (used.depth * blocks * vectors / 2 / 0.85 + 5 * blocks * vectors)  # cycles, and the transposition
-    by_runs = -(-span // n_lanes) * used.depth * max(channels / 2, -(-channels // 8))
-    return by_runs < by_channels
+    return channels <= 4 or (used.depth < 16 and channels <= 8)
 
 
 def _steps(n_lanes, width, n_pixels):
@@ -119,6 +110,13 @@ def _product(used, x, factors, bias, relu, out):
     if not depth:
         out[...] = 0 if bias is None else bias.reshape(groups, channels, 1)
         return
+    if (
+        used.as_it_is
+        and depth == used.channels
+        and min(depth, channels) >= 8
+        and out.shape[3] >= vector.VECTORS * vector.WIDTH // out.itemsize
+    ):
+        return _planes(x.reshape(x.shape[0], groups, depth, -1), factors, bias, relu, out)
     runs = _runs_pay(used, channels, out.dtype)
     size, width, blocks = _blocks(channels, out.dtype, runs)
     weight = np.zeros((groups, blocks * width, depth), out.dtype)
@@ -149,6 +147,23 @@ def _product(used, x, factors, bias, relu, out):
         loops.by_channels(size, rows, step).on(
             n_threads, *first, weight, added, relu, out, _steps(n_lanes, width, out.shape[3]), *scratch
         )
+
+
+def _planes(x, factors, bias, relu, out):
+    """The product of 1 x 1 filters: out[n, g, o] = sum over c of factors[g, c, o] x[n, g, c] + bias[g, o]."""
+    from .. import vector
+    from . import loops
+
+    groups, depth, channels = factors.shape
+    blocks = -(-channels // vector.ROWS)
+    rows = -(-channels // blocks)
+    first = [max(0, min(b * rows, channels - rows)) for b in range(blocks)]
+    weight = np.ascontiguousarray(np.stack([factors[:, :, o : o + rows] for o in first], 1), out.dtype)
+    added = np.zeros((groups, channels), out.dtype) if bias is None else np.ascontiguousarray(bias.reshape(groups, channels))
+    n_threads = min(threads.worth(out.size * depth // 8), x.shape[0] * groups)
+    table = np.tile(np.arange(depth) * rows, (n_threads, 1))
+    act = bias is not None or relu
+    loops.by_planes(rows).on(n_threads, np.ascontiguousarray(x), weight, added, act, relu, table, out)
 
 
 def _weight_product(used, x, g):

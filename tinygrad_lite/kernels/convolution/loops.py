@@ -17,7 +17,20 @@ from __future__ import annotations
 import functools
 
 from ..jit import kernel, part, prange
-from ..vector import REGISTERS, ROWS, at, lanes, pointer, tile_dots, tile_rows, tile_runs, transpose
+from ..vector import (
+    REGISTERS,
+    ROWS,
+    VECTORS,
+    at,
+    lanes,
+    move_register,
+    move_second,
+    pointer,
+    tile_dots,
+    tile_rows,
+    tile_runs,
+    transpose,
+)
 
 ROWS_OF = {
     1: ROWS,
@@ -27,6 +40,9 @@ ROWS_OF = {
 
 
 DEPTH = 96  # taps that are summed before the next tile: their weights stay in the first cache
+
+
+MOST_RUNS = 8 if REGISTERS > 16 else 4  # output channels of a block of runs
 
 
 def vectors_of(channels):
@@ -40,27 +56,41 @@ def dots_of(channels):
 
 
 @part
-def copy_image(x, copies, stride, plane, channels, image):
-    """The channels of one image into ``image``, planes apart; ``copies`` says of each row and phase: from, to, how many."""
-    size = x.size // channels
-    for c in range(channels):
-        for r in range(copies.shape[0]):
-            begin, target, count = c * size + copies[r, 0], c * plane + copies[r, 1], copies[r, 2]
-            values, line = x[begin:], image[target : target + count]
-            if stride == 1:
-                for j in range(count):
-                    line[j] = values[j]
-            else:
-                for j in range(count):
-                    line[j] = values[j * stride]
+def move(source, target, count, bias, relu):
+    """target[:count] = source[:count] + bias; the last register overlaps the one before."""
+    n_lanes = lanes(source)
+    for j in range(0, count if count >= n_lanes else 0, n_lanes):
+        j = min(j, count - n_lanes)
+        move_register(at(source, j), at(target, j), bias, relu)
+    for j in range(0 if count >= n_lanes else count):
+        value = source[j] + bias
+        target[j] = max(value, value * 0) if relu else value
 
 
 @part
-def place(values, bias, relu, row, step):
-    """row[:: step] = values + bias."""
-    for j in range(values.size):
-        value = values[j] + bias
-        row[j * step] = max(value, value * 0) if relu else value
+def move_strided(source, stride, target, count):
+    """target[:count] = source[: count * stride : stride]."""
+    n_lanes, j = lanes(source), 0
+    if stride == 2 and count >= n_lanes:
+        while j < count:
+            j = min(j, count - n_lanes)
+            move_second(at(source, 2 * j), at(target, j))
+            j += n_lanes
+    for j in range(j, count):
+        target[j] = source[j * stride]
+
+
+@part
+def copy_image(x, copies, stride, plane, channels, image):
+    """The channels of one image into ``image``, planes apart; ``copies`` says of each row and phase: from, to, how many."""
+    size, zero = x.size // channels, x.dtype.type(0)
+    for c in range(channels):
+        source, target = at(pointer(x), c * size), at(pointer(image), c * plane)
+        for r in range(copies.shape[0]):
+            if stride == 1:
+                move(at(source, copies[r, 0]), at(target, copies[r, 1]), copies[r, 2], zero, False)
+            else:
+                move_strided(at(source, copies[r, 0]), stride, at(target, copies[r, 1]), copies[r, 2])
 
 
 @functools.cache
@@ -92,7 +122,19 @@ def by_channels(vectors, rows, step):
                             origin, table = at(image, pixels[begin + p] if step else 0), at(pointer(pixels), begin + p)
                             sums = at(block, p * width)
                             tile_rows(
-                                rows, vectors, step, k > 0, origin, table, some, min(DEPTH, depth - k), factors, 0, sums, width
+                                rows,
+                                vectors,
+                                step,
+                                k > 0,
+                                origin,
+                                table,
+                                some,
+                                min(DEPTH, depth - k),
+                                factors,
+                                width,
+                                0,
+                                sums,
+                                width,
                             )
                     for c in range(first, min(first + width, n_out), n_lanes):
                         wanted, added = min(n_lanes, n_out - c), at(pointer(bias[g]), c)
@@ -109,6 +151,36 @@ def by_channels(vectors, rows, step):
                                 out[n, g, c, begin + p] = max(value, value * 0) if relu else value
 
     return convolve_by_channels
+
+
+@functools.cache
+def by_planes(rows):
+    """The kernel of 1 x 1 filters: out = weight x, straight from plane to plane, in tiles of ``rows`` output channels."""
+
+    @kernel(parallel=True)
+    def convolve_by_planes(x, weight, bias, act, relu, table, out):
+        """weight (groups, blocks, channels, rows); ``act``: whether bias or ReLU is wanted."""
+        n_groups, n_blocks, depth = weight.shape[:3]
+        n_out, n_pixels = out.shape[2:]
+        rounds, n_threads = x.shape[0] * n_groups, table.shape[0]
+        for t in prange(n_threads):
+            run, offsets = VECTORS * lanes(pointer(x)), pointer(table[t])
+            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
+                n, g = i // n_groups, i % n_groups
+                for p in range(0, n_pixels, run):  # this part of all planes stays in the first cache for all output channels
+                    p = min(p, n_pixels - run)
+                    for b in range(n_blocks):
+                        first = max(0, min(b * rows, n_out - rows))  # the last block overlaps the one before
+                        image, target = at(pointer(x[n, g]), p), at(pointer(out[n, g, first]), p)
+                        factors, ahead = pointer(weight[g, b]), run if b == 0 else 0  # the next part, from far away
+                        tile_rows(
+                            rows, VECTORS, 1, False, factors, offsets, offsets, depth, image, n_pixels, ahead, target, n_pixels
+                        )
+                        for c in range(first if act else n_out, min(first + rows, n_out)):
+                            line = at(pointer(out[n, g, c]), p)
+                            move(line, line, run, bias[g, c], relu)
+
+    return convolve_by_planes
 
 
 @functools.cache
@@ -140,8 +212,8 @@ def by_runs(rows):
                         tile_runs(rows, vectors, pointer(weight[g, b]), pointer(taps), depth, at(image, origin + s), block, room)
                     for c in range(b * rows, min((b + 1) * rows, n_out)):
                         for p in range(begin, end, row_length):
-                            values = blocks[t, (c - b * rows) * room + pixels[p] - origin :][:row_length]
-                            place(values, bias[g, c], relu, out[n, g, c, p:], 1)
+                            values = at(pointer(blocks[t]), (c - b * rows) * room + pixels[p] - origin)
+                            move(values, at(pointer(out[n, g, c]), p), row_length, bias[g, c], relu)
                     begin = end
 
     return convolve_by_runs
@@ -186,7 +258,19 @@ def weight_by_channels(vectors):
                             sums = at(pointer(total[t, group, b]), k * width)
                             where = at(pointer(taps), k)
                             tile_rows(
-                                rows, vectors, 0, True, image, where, at(pointer(pixels), begin), count, block, 0, sums, width
+                                rows,
+                                vectors,
+                                0,
+                                True,
+                                image,
+                                where,
+                                at(pointer(pixels), begin),
+                                count,
+                                block,
+                                width,
+                                0,
+                                sums,
+                                width,
                             )
 
     return weight_gradient_by_channels
@@ -204,7 +288,7 @@ def weight_by_runs(columns):
         n_threads, room = blocks.shape[0], blocks.shape[1] // columns
         rounds = x.shape[0] * n_groups
         for t in prange(n_threads):
-            n_lanes = lanes(pointer(images[t]))
+            n_lanes, zero = lanes(pointer(images[t])), g.dtype.type(0)
             for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
                 n, group = i // n_groups, i % n_groups
                 copy_image(x[n, group], copies, stride, plane, channels, images[t])
@@ -214,12 +298,14 @@ def weight_by_runs(columns):
                         origin, end = pixels[begin], begin + row_length
                         while end < n_pixels and pixels[end] + row_length - origin <= room:
                             end += row_length
-                        blocks[t, :] = 0  # between the rows, and where there is no channel
-                        for c in range(min(columns, n_out - b * columns)):
-                            for p in range(begin, end, row_length):
-                                line = blocks[t, c * room + pixels[p] - origin :][:row_length]
-                                place(g[n, group, b * columns + c, p : p + row_length], 0, False, line, 1)
                         count = (pixels[end - 1] - origin + n_lanes) // n_lanes
+                        for c in range(min(columns, n_out - b * columns)):
+                            source = pointer(g[n, group, b * columns + c])
+                            for p in range(begin, end, row_length):
+                                line = c * room + pixels[p] - origin
+                                behind = c * room + (pixels[p + row_length] - origin if p + row_length < end else count * n_lanes)
+                                move(at(source, p), at(pointer(blocks[t]), line), row_length, zero, False)
+                                blocks[t, line + row_length : behind] = 0  # between the rows
                         for k in range(0, depth, rows):
                             sums, image = at(pointer(total[t, group, b]), k * columns), at(pointer(images[t]), origin)
                             tile_dots(rows, columns, image, at(pointer(taps), k), pointer(blocks[t]), room, count, sums, columns)

@@ -108,13 +108,13 @@ def output(m, r, rows, n_lanes):
         """products[position, s] = sum over channels of squares[position, channel, s] * panels[position, channel]."""
         channels, width = panels.shape[1:]
         for position in range(n * n):
-            panel = pointer(panels[position])
+            panel, table = pointer(panels[position]), pointer(offsets)
             for s in range(0, count, rows):
-                source, target = position * square_step + s * n_lanes, at(pointer(products), position * product_step + s * width)
-                table, ahead = pointer(offsets), channels * width
-                tile_rows(
-                    rows, VECTORS, n_lanes, False, at(pointer(squares), source), table, table, channels, panel, ahead, target, width
+                a, c = (
+                    at(pointer(squares), position * square_step + s * n_lanes),
+                    at(pointer(products), position * product_step + s * width),
                 )
+                tile_rows(rows, VECTORS, n_lanes, False, a, table, table, channels, panel, width, channels * width, c, width)
 
     @kernel(parallel=True)
     def winograd_output(x, filters, bias, relu, out, sizes, to_image, to_result, in_x, in_out, offsets, zeros, work):
@@ -231,7 +231,7 @@ def weight_gradient(m, r, rows, n_lanes):
                             for c in range(0, all_channels, rows):
                                 start = position * square_step + c // n_lanes * some * n_lanes + c % n_lanes
                                 source, sums = at(pointer(squares), start), pointer(total[t, position, b, c])
-                                tile_rows(rows, VECTORS, 1, True, source, table, table, count, panel, 0, sums, width)
+                                tile_rows(rows, VECTORS, 1, True, source, table, table, count, panel, width, 0, sums, width)
 
     return winograd_weight_gradient
 
