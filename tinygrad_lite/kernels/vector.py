@@ -277,6 +277,64 @@ def _total(builder, value):
     return builder.extract_element(value, LANE(0))
 
 
+@intrinsic(prefer_literal=True)
+def tile_window(typing, height, width, rows, a, a_step, w, bias, relu, c, c_step):
+    """C[m, :] = bias + sum over r < height, q < width of w[r, q] * a[(m + r) * a_step + q + :], for m < ``rows``, a register wide.
+
+    height, width, rows  constants; each register of ``a`` is loaded once for all rows of C that need it
+    """
+    height, width, rows = height.literal_value, width.literal_value, rows.literal_value
+
+    def make(context, builder, signature, args):
+        a, a_step, w, bias, relu, c, c_step = args[3:]
+        vector = register_of(signature.args[3])
+        taps = [_spread(builder, builder.load(builder.gep(w, [INDEX(k)])), vector) for k in range(height * width)]
+        sums = [_spread(builder, bias, vector)] * rows
+        for i in range(rows + height - 1):
+            row = builder.gep(a, [builder.mul(a_step, INDEX(i))])
+            for q in range(width):
+                line = load(builder, builder.gep(row, [INDEX(q)]), vector)
+                for r in range(max(0, i - rows + 1), min(height, i + 1)):
+                    sums[i - r] = multiply_add(builder, line, taps[r * width + q], sums[i - r])
+        for m, value in enumerate(sums):
+            store(builder, _rectified(builder, value, relu), builder.gep(c, [builder.mul(c_step, INDEX(m))]))
+        return context.get_dummy_value()
+
+    pointer, step = types.CPointer(a.dtype), types.intp
+    constants = [types.literal(n) for n in (height, width, rows)]
+    return types.void(*constants, pointer, step, pointer, a.dtype, types.boolean, pointer, step), make
+
+
+@intrinsic(prefer_literal=True)
+def tile_window_dots(typing, height, width, a, a_step, g, g_step, rows, total):
+    """total[r, q, :] += sum over m < rows of g[m * g_step + :] * a[(m + r) * a_step + q + :], one register wide.
+
+    height, width  constants; total (height * width, lanes) keeps the sums of each lane
+    """
+    height, width = height.literal_value, width.literal_value
+
+    def make(context, builder, signature, args):
+        a, a_step, g, g_step, rows, total = args[2:]
+        vector = register_of(signature.args[2])
+        places = [builder.gep(total, [INDEX(k * vector.count)]) for k in range(height * width)]
+        loop = _Loop(builder, rows, [a, g] + [load(builder, place, vector) for place in places])
+        a, g, *sums = loop.values
+        line = load(builder, g, vector)
+        for r in range(height):
+            row = builder.gep(a, [builder.mul(a_step, INDEX(r))])
+            for q in range(width):
+                value = load(builder, builder.gep(row, [INDEX(q)]), vector)
+                sums[r * width + q] = multiply_add(builder, line, value, sums[r * width + q])
+        _, _, *sums = loop.end([builder.gep(a, [a_step]), builder.gep(g, [g_step]), *sums])
+        for place, value in zip(places, sums):
+            store(builder, value, place)
+        return context.get_dummy_value()
+
+    pointer, step = types.CPointer(a.dtype), types.intp
+    constants = types.literal(height), types.literal(width)
+    return types.void(*constants, pointer, step, pointer, step, step, pointer), make
+
+
 # -- moving ------------------------------------------------------------------------------------------------------------
 
 

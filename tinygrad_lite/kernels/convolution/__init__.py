@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import threads
 from ..pool import empty
-from . import tables, winograd
+from . import depthwise, tables, winograd
 
 FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
 
@@ -29,6 +29,8 @@ def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     (n, channels), size, kernel = x.shape[:2], x.shape[2:], weight.shape[2:]
     if m := x.size and winograd.squares(size, kernel, stride, dilation, groups, channels, weight.shape[0], x.dtype):
         return winograd.correlate(x, weight, bias, padding, m, relu)
+    if x.size and depthwise.applies(size, kernel, stride, dilation, groups, channels, weight.shape[0]):
+        return depthwise.correlate(x, weight, bias, padding, relu)
     used = tables.forward(channels // groups, size, kernel, stride, padding, dilation)
     out = empty((n, weight.shape[0], *tables.output_size(size, kernel, stride, padding, dilation)), x.dtype)
     factors = weight.reshape(groups, weight.shape[0] // groups, used.depth).transpose(0, 2, 1)
@@ -44,6 +46,12 @@ def input_gradient(g, weight, size, stride, padding, dilation, groups):
     m = g.size and winograd.squares(size, kernel, stride, dilation, groups, channels, outputs, g.dtype)
     if m and min(map(min, around)) >= 0:
         return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), None, around, m)
+    if (
+        g.size
+        and min(map(min, around)) >= 0
+        and depthwise.applies(size, kernel, stride, dilation, groups, groups * channels, g.shape[1])
+    ):
+        return depthwise.correlate(g, weight[:, :, ::-1, ::-1], None, around)
     by_tap = weight.reshape(groups, outputs, channels, math.prod(kernel))
     phases = tables.backward(outputs, size, kernel, stride, padding, dilation)
     whole = len(phases) == 1 and phases[0][1] == size
@@ -63,6 +71,8 @@ def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
     """The gradient towards weight, with spatial sizes ``kernel``, of `correlate`."""
     if m := g.size and winograd.squares(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1], x.dtype):
         return winograd.weight_gradient(x, g, kernel[0], padding, m)
+    if g.size and depthwise.applies(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1]):
+        return depthwise.weight_gradient(x, g, kernel, padding)
     used = tables.forward(x.shape[1] // groups, x.shape[2:], kernel, stride, padding, dilation)
     total = _weight_product(used, x, g.reshape(*g.shape[:1], groups, g.shape[1] // groups, math.prod(g.shape[2:])))
     return np.ascontiguousarray(total.transpose(0, 2, 1)).reshape(g.shape[1], x.shape[1] // groups, *kernel)

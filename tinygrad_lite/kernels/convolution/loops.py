@@ -76,8 +76,9 @@ def move_strided(source, stride, target, count):
             j = min(j, count - n_lanes)
             move_second(at(source, 2 * j), at(target, j))
             j += n_lanes
-    for j in range(j, count):
+    while j < count:
         target[j] = source[j * stride]
+        j += 1
 
 
 @part
@@ -172,7 +173,7 @@ def by_planes(rows):
                     for b in range(n_blocks):
                         first = max(0, min(b * rows, n_out - rows))  # the last block overlaps the one before
                         image, target = at(pointer(x[n, g]), p), at(pointer(out[n, g, first]), p)
-                        factors, ahead = pointer(weight[g, b]), run if b == 0 else 0  # the next part, from far away
+                        factors, ahead = pointer(weight[g, b]), run  # the next part, from far away
                         tile_rows(
                             rows, VECTORS, 1, False, factors, offsets, offsets, depth, image, n_pixels, ahead, target, n_pixels
                         )
@@ -211,9 +212,10 @@ def by_runs(rows):
                         block = at(pointer(blocks[t]), s)
                         tile_runs(rows, vectors, pointer(weight[g, b]), pointer(taps), depth, at(image, origin + s), block, room)
                     for c in range(b * rows, min((b + 1) * rows, n_out)):
+                        target = at(pointer(out), ((n * n_groups + g) * n_out + c) * n_pixels)
                         for p in range(begin, end, row_length):
                             values = at(pointer(blocks[t]), (c - b * rows) * room + pixels[p] - origin)
-                            move(values, at(pointer(out[n, g, c]), p), row_length, bias[g, c], relu)
+                            move(values, at(target, p), row_length, bias[g, c], relu)
                     begin = end
 
     return convolve_by_runs
@@ -300,7 +302,7 @@ def weight_by_runs(columns):
                             end += row_length
                         count = (pixels[end - 1] - origin + n_lanes) // n_lanes
                         for c in range(min(columns, n_out - b * columns)):
-                            source = pointer(g[n, group, b * columns + c])
+                            source = at(pointer(g), ((n * n_groups + group) * n_out + b * columns + c) * n_pixels)
                             for p in range(begin, end, row_length):
                                 line = c * room + pixels[p] - origin
                                 behind = c * room + (pixels[p + row_length] - origin if p + row_length < end else count * n_lanes)
