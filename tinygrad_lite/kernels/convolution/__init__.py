@@ -53,16 +53,28 @@ def input_gradient(g, weight, size, stride, padding, dilation, groups):
     ):
         return depthwise.correlate(g, weight[:, :, ::-1, ::-1], None, around)
     by_tap = weight.reshape(groups, outputs, channels, math.prod(kernel))
-    phases = tables.backward(outputs, size, kernel, stride, padding, dilation)
+    phases, parts = tables.backward(outputs, size, kernel, stride, padding, dilation), {}
     whole = len(phases) == 1 and phases[0][1] == size
-    gradient = empty((n, groups * channels, *size), g.dtype)
-    if not whole and len(phases) < math.prod(min(s, n) for s, n in zip(stride, size)):
-        gradient.fill(0)  # what no tap reaches
     for first, count, taps, used in phases:
-        part = gradient if whole else empty((n, groups * channels, *count), g.dtype)
+        parts[first] = empty((n, groups * channels, *count), g.dtype)
         factors = by_tap[..., taps].transpose(0, 1, 3, 2).reshape(groups, used.depth, channels)
-        _product(used, g, factors, None, False, part.reshape(n, groups, channels, math.prod(count)))
-        if not whole:
+        _product(used, g, factors, None, False, parts[first].reshape(n, groups, channels, math.prod(count)))
+    return parts[phases[0][0]] if whole else _woven(parts, (n, groups * channels, *size), stride, g.dtype)
+
+
+def _woven(parts, shape, stride, dtype):
+    """The gradient whose phases are ``parts`` (first number in each dimension -> array)."""
+    from . import loops
+
+    gradient, size = empty(shape, dtype), shape[2:]
+    if len(parts) < math.prod(min(s, n) for s, n in zip(stride, size)):
+        gradient.fill(0)  # what no tap reaches
+    for first, part in parts.items():
+        if len(size) == 2 and stride[1] == 2 and (first[0], 1 - first[1]) in parts:
+            if not first[1]:
+                even, odd = (p.reshape(-1, *p.shape[2:]) for p in (part, parts[first[0], 1]))
+                loops.weave.run(2 * part.size, even, odd, gradient.reshape(-1, *size), first[0], stride[0])
+        else:
             gradient[(..., *[slice(a, None, s) for a, s in zip(first, stride)])] = part
     return gradient
 

@@ -314,3 +314,15 @@ def weight_by_runs(columns):
                         begin = end
 
     return weight_gradient_by_runs
+
+
+@kernel(parallel=True)
+def weave(even, odd, out, first, step):
+    """out[:, first + i * step, 0::2] = even[:, i], and 1::2 = odd[:, i]: two phases of a gradient become its rows."""
+    for plane in prange(out.shape[0]):
+        for i in range(even.shape[1]):
+            left, right, row = even[plane, i], odd[plane, i], out[plane, first + i * step]
+            for j in range(right.size):
+                row[2 * j], row[2 * j + 1] = left[j], right[j]
+            if left.size > right.size:
+                row[row.size - 1] = left[left.size - 1]
