@@ -183,7 +183,7 @@ def _planes(x, factors, bias, relu, out):
     weight = np.ascontiguousarray(np.stack([factors[:, :, o : o + rows] for o in first], 1), out.dtype)
     added = np.zeros((groups, channels), out.dtype) if bias is None else np.ascontiguousarray(bias.reshape(groups, channels))
     n_threads = min(threads.worth(out.size * depth // 8), x.shape[0] * groups)
-    table = np.tile(np.arange(depth) * rows, (n_threads, 1))
+    table = np.arange(depth) * rows
     act = bias is not None or relu
     loops.by_planes(rows).on(n_threads, np.ascontiguousarray(x), weight, added, act, relu, table, out)
 

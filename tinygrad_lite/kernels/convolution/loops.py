@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 
-from ..jit import kernel, part, prange
+from ..jit import kernel, part, share
 from ..vector import (
     REGISTERS,
     ROWS,
@@ -39,7 +39,7 @@ ROWS_OF = {
 }  # registers of channels -> most rows of a tile: the sums fill the registers
 
 
-DEPTH = 96  # taps that are summed before the next tile: their weights stay in the first cache
+DEPTH = 144  # taps that are summed before the next tile: their weights stay in the first cache
 
 
 MOST_RUNS = 8 if REGISTERS > 16 else 4  # output channels of a block of runs
@@ -100,56 +100,57 @@ def by_channels(vectors, rows, step):
     memory if ``step`` is 1, any if it is 0."""
 
     @kernel(parallel=True)
-    def convolve_by_channels(x, channels, copies, stride, plane, taps, pixels, weight, bias, relu, out, steps, images, blocks):
+    def convolve_by_channels(
+        thread, n_threads, x, channels, copies, stride, plane, taps, pixels, weight, bias, relu, out, steps, images, blocks
+    ):
         n_groups, n_blocks, depth, width = weight.shape
         n_out, n_pixels = out.shape[2:]
-        n_threads, room = blocks.shape[0], blocks.shape[1] // width
+        room = blocks.shape[1] // width
         rounds, in_block, in_out = x.shape[0] * n_groups * n_blocks, pointer(steps[0]), pointer(steps[1])
-        for t in prange(n_threads):
-            copied, block = -1, pointer(blocks[t])
-            n_lanes = lanes(block)
-            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
-                n, g, b = i // (n_groups * n_blocks), i // n_blocks % n_groups, i % n_blocks
-                if copies.shape[0] and i // n_blocks != copied:
-                    copy_image(x[n, g], copies, stride, plane, channels, images[t])
-                    copied = i // n_blocks
-                image = pointer(images[t]) if copies.shape[0] else pointer(x[n, g])
-                first = b * width
-                for begin in range(0, n_pixels, room):
-                    count = min(room, n_pixels - begin)
-                    for k in range(0, depth, DEPTH):  # so much of the weight stays in the first cache for all tiles of the block
-                        factors, some = at(pointer(weight[g, b]), k * width), at(pointer(taps), k)
-                        for p in range(0, count, rows):
-                            origin, table = at(image, pixels[begin + p] if step else 0), at(pointer(pixels), begin + p)
-                            sums = at(block, p * width)
-                            tile_rows(
-                                rows,
-                                vectors,
-                                step,
-                                k > 0,
-                                origin,
-                                table,
-                                some,
-                                min(DEPTH, depth - k),
-                                factors,
-                                width,
-                                0,
-                                sums,
-                                width,
-                            )
-                    for c in range(first, min(first + width, n_out), n_lanes):
-                        wanted, added = min(n_lanes, n_out - c), at(pointer(bias[g]), c)
-                        for p in range(0, count, n_lanes):
-                            p = min(p, max(0, count - n_lanes))  # the last block overlaps the one before
-                            target = at(pointer(out[n, g, c]), begin + p)
-                            if count >= n_lanes:
-                                transpose(at(block, p * width + c - first), in_block, n_lanes, target, in_out, wanted, added, relu)
-                    if count < n_lanes:
-                        for c in range(first, min(first + width, n_out)):
-                            values = blocks[t, c - first : count * width]
-                            for p in range(count):
-                                value = values[p * width] + bias[g, c]
-                                out[n, g, c, begin + p] = max(value, value * 0) if relu else value
+        copied, block = -1, pointer(blocks[thread])
+        n_lanes = lanes(block)
+        for i in share(rounds, thread, n_threads):
+            n, g, b = i // (n_groups * n_blocks), i // n_blocks % n_groups, i % n_blocks
+            if copies.shape[0] and i // n_blocks != copied:
+                copy_image(x[n, g], copies, stride, plane, channels, images[thread])
+                copied = i // n_blocks
+            image = pointer(images[thread]) if copies.shape[0] else pointer(x[n, g])
+            first = b * width
+            for begin in range(0, n_pixels, room):
+                count = min(room, n_pixels - begin)
+                for k in range(0, depth, DEPTH):  # so much of the weight stays in the first cache for all tiles of the block
+                    factors, some = at(pointer(weight[g, b]), k * width), at(pointer(taps), k)
+                    for p in range(0, count, rows):
+                        origin, table = at(image, pixels[begin + p] if step else 0), at(pointer(pixels), begin + p)
+                        sums = at(block, p * width)
+                        tile_rows(
+                            rows,
+                            vectors,
+                            step,
+                            k > 0,
+                            origin,
+                            table,
+                            some,
+                            min(DEPTH, depth - k),
+                            factors,
+                            width,
+                            0,
+                            sums,
+                            width,
+                        )
+                for c in range(first, min(first + width, n_out), n_lanes):
+                    wanted, added = min(n_lanes, n_out - c), at(pointer(bias[g]), c)
+                    for p in range(0, count, n_lanes):
+                        p = min(p, max(0, count - n_lanes))  # the last block overlaps the one before
+                        target = at(pointer(out[n, g, c]), begin + p)
+                        if count >= n_lanes:
+                            transpose(at(block, p * width + c - first), in_block, n_lanes, target, in_out, wanted, added, relu)
+                if count < n_lanes:
+                    for c in range(first, min(first + width, n_out)):
+                        values = blocks[thread, c - first : count * width]
+                        for p in range(count):
+                            value = values[p * width] + bias[g, c]
+                            out[n, g, c, begin + p] = max(value, value * 0) if relu else value
 
     return convolve_by_channels
 
@@ -159,27 +160,24 @@ def by_planes(rows):
     """The kernel of 1 x 1 filters: out = weight x, straight from plane to plane, in tiles of ``rows`` output channels."""
 
     @kernel(parallel=True)
-    def convolve_by_planes(x, weight, bias, act, relu, table, out):
+    def convolve_by_planes(thread, n_threads, x, weight, bias, act, relu, table, out):
         """weight (groups, blocks, channels, rows); ``act``: whether bias or ReLU is wanted."""
         n_groups, n_blocks, depth = weight.shape[:3]
         n_out, n_pixels = out.shape[2:]
-        rounds, n_threads = x.shape[0] * n_groups, table.shape[0]
-        for t in prange(n_threads):
-            run, offsets = VECTORS * lanes(pointer(x)), pointer(table[t])
-            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
-                n, g = i // n_groups, i % n_groups
-                for p in range(0, n_pixels, run):  # this part of all planes stays in the first cache for all output channels
-                    p = min(p, n_pixels - run)
-                    for b in range(n_blocks):
-                        first = max(0, min(b * rows, n_out - rows))  # the last block overlaps the one before
-                        image, target = at(pointer(x[n, g]), p), at(pointer(out[n, g, first]), p)
-                        factors, ahead = pointer(weight[g, b]), run  # the next part, from far away
-                        tile_rows(
-                            rows, VECTORS, 1, False, factors, offsets, offsets, depth, image, n_pixels, ahead, target, n_pixels
-                        )
-                        for c in range(first if act else n_out, min(first + rows, n_out)):
-                            line = at(pointer(out[n, g, c]), p)
-                            move(line, line, run, bias[g, c], relu)
+        rounds = x.shape[0] * n_groups
+        run, offsets = VECTORS * lanes(pointer(x)), pointer(table)
+        for i in share(rounds, thread, n_threads):
+            n, g = i // n_groups, i % n_groups
+            for p in range(0, n_pixels, run):  # this part of all planes stays in the first cache for all output channels
+                p = min(p, n_pixels - run)
+                for b in range(n_blocks):
+                    first = max(0, min(b * rows, n_out - rows))  # the last block overlaps the one before
+                    image, target = at(pointer(x[n, g]), p), at(pointer(out[n, g, first]), p)
+                    factors, ahead = pointer(weight[g, b]), run  # the next part, from far away
+                    tile_rows(rows, VECTORS, 1, False, factors, offsets, offsets, depth, image, n_pixels, ahead, target, n_pixels)
+                    for c in range(first if act else n_out, min(first + rows, n_out)):
+                        line = at(pointer(out[n, g, c]), p)
+                        move(line, line, run, bias[g, c], relu)
 
     return convolve_by_planes
 
@@ -190,33 +188,34 @@ def by_runs(rows):
     vectors = vectors_of(rows)
 
     @kernel(parallel=True)
-    def convolve_by_runs(x, channels, copies, stride, plane, taps, pixels, row_length, weight, bias, relu, out, images, blocks):
+    def convolve_by_runs(
+        thread, n_threads, x, channels, copies, stride, plane, taps, pixels, row_length, weight, bias, relu, out, images, blocks
+    ):
         n_groups, n_blocks, depth = weight.shape[:3]
         n_out, n_pixels = out.shape[2:]
-        n_threads, room = blocks.shape[0], blocks.shape[1] // rows
+        room = blocks.shape[1] // rows
         rounds = x.shape[0] * n_groups * n_blocks
-        for t in prange(n_threads):
-            copied, image = -1, pointer(images[t])
-            run = vectors * lanes(image)
-            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
-                n, g, b = i // (n_groups * n_blocks), i // n_blocks % n_groups, i % n_blocks
-                if i // n_blocks != copied:
-                    copy_image(x[n, g], copies, stride, plane, channels, images[t])
-                    copied = i // n_blocks
-                begin = 0
-                while begin < n_pixels:  # as many rows of pixels as there is room for, and what lies between them
-                    origin, end = pixels[begin], begin + row_length
-                    while end < n_pixels and pixels[end] + row_length - origin <= room - run:
-                        end += row_length
-                    for s in range(0, pixels[end - 1] + 1 - origin, run):
-                        block = at(pointer(blocks[t]), s)
-                        tile_runs(rows, vectors, pointer(weight[g, b]), pointer(taps), depth, at(image, origin + s), block, room)
-                    for c in range(b * rows, min((b + 1) * rows, n_out)):
-                        target = at(pointer(out), ((n * n_groups + g) * n_out + c) * n_pixels)
-                        for p in range(begin, end, row_length):
-                            values = at(pointer(blocks[t]), (c - b * rows) * room + pixels[p] - origin)
-                            move(values, at(target, p), row_length, bias[g, c], relu)
-                    begin = end
+        copied, image = -1, pointer(images[thread])
+        run = vectors * lanes(image)
+        for i in share(rounds, thread, n_threads):
+            n, g, b = i // (n_groups * n_blocks), i // n_blocks % n_groups, i % n_blocks
+            if i // n_blocks != copied:
+                copy_image(x[n, g], copies, stride, plane, channels, images[thread])
+                copied = i // n_blocks
+            begin = 0
+            while begin < n_pixels:  # as many rows of pixels as there is room for, and what lies between them
+                origin, end = pixels[begin], begin + row_length
+                while end < n_pixels and pixels[end] + row_length - origin <= room - run:
+                    end += row_length
+                for s in range(0, pixels[end - 1] + 1 - origin, run):
+                    block = at(pointer(blocks[thread]), s)
+                    tile_runs(rows, vectors, pointer(weight[g, b]), pointer(taps), depth, at(image, origin + s), block, room)
+                for c in range(b * rows, min((b + 1) * rows, n_out)):
+                    target = at(pointer(out), ((n * n_groups + g) * n_out + c) * n_pixels)
+                    for p in range(begin, end, row_length):
+                        values = at(pointer(blocks[thread]), (c - b * rows) * room + pixels[p] - origin)
+                        move(values, at(target, p), row_length, bias[g, c], relu)
+                begin = end
 
     return convolve_by_runs
 
@@ -229,51 +228,50 @@ def weight_by_channels(vectors):
 
     @kernel(parallel=True)
     def weight_gradient_by_channels(
-        x, channels, copies, stride, plane, taps, depth, pixels, g, steps, zeros, total, images, blocks
+        thread, n_threads, x, channels, copies, stride, plane, taps, depth, pixels, g, steps, zeros, total, images, blocks
     ):
         n_groups, n_blocks, _, width = total.shape[1:]
         n_out, n_pixels = g.shape[2:]
-        n_threads, chunk = blocks.shape[0], blocks.shape[1] // width
+        chunk = blocks.shape[1] // width
         rounds, in_block, in_g = x.shape[0] * n_groups, pointer(steps[0]), pointer(steps[1])
-        for t in prange(n_threads):
-            block = pointer(blocks[t])
-            n_lanes = lanes(block)
-            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
-                n, group = i // n_groups, i % n_groups
-                if copies.shape[0]:
-                    copy_image(x[n, group], copies, stride, plane, channels, images[t])
-                image = pointer(images[t]) if copies.shape[0] else pointer(x[n, group])
-                for begin in range(0, n_pixels, chunk):
-                    count = min(chunk, n_pixels - begin)
-                    whole = count - count % n_lanes
-                    for b in range(n_blocks):
-                        for c in range(0, width, n_lanes):
-                            given = max(0, min(n_lanes, n_out - b * width - c))
-                            source = at(pointer(g[n, group]), (b * width + min(c, n_out - 1 - b * width)) * n_pixels + begin)
-                            for p in range(0, whole, n_lanes):
-                                target = at(block, p * width + c)
-                                transpose(at(source, p), in_g, given, target, in_block, n_lanes, pointer(zeros), False)
-                            for k in range(n_lanes):
-                                for p in range(whole, count):
-                                    blocks[t, p * width + c + k] = g[n, group, b * width + c + k, begin + p] if k < given else 0
-                        for k in range(0, depth, rows):
-                            sums = at(pointer(total[t, group, b]), k * width)
-                            where = at(pointer(taps), k)
-                            tile_rows(
-                                rows,
-                                vectors,
-                                0,
-                                True,
-                                image,
-                                where,
-                                at(pointer(pixels), begin),
-                                count,
-                                block,
-                                width,
-                                0,
-                                sums,
-                                width,
-                            )
+        block = pointer(blocks[thread])
+        n_lanes = lanes(block)
+        for i in share(rounds, thread, n_threads):
+            n, group = i // n_groups, i % n_groups
+            if copies.shape[0]:
+                copy_image(x[n, group], copies, stride, plane, channels, images[thread])
+            image = pointer(images[thread]) if copies.shape[0] else pointer(x[n, group])
+            for begin in range(0, n_pixels, chunk):
+                count = min(chunk, n_pixels - begin)
+                whole = count - count % n_lanes
+                for b in range(n_blocks):
+                    for c in range(0, width, n_lanes):
+                        given = max(0, min(n_lanes, n_out - b * width - c))
+                        source = at(pointer(g[n, group]), (b * width + min(c, n_out - 1 - b * width)) * n_pixels + begin)
+                        for p in range(0, whole, n_lanes):
+                            target = at(block, p * width + c)
+                            transpose(at(source, p), in_g, given, target, in_block, n_lanes, pointer(zeros), False)
+                        for k in range(n_lanes):
+                            for p in range(whole, count):
+                                blocks[thread, p * width + c + k] = g[n, group, b * width + c + k, begin + p] if k < given else 0
+                    for k in range(0, depth, rows):
+                        sums = at(pointer(total[thread, group, b]), k * width)
+                        where = at(pointer(taps), k)
+                        tile_rows(
+                            rows,
+                            vectors,
+                            0,
+                            True,
+                            image,
+                            where,
+                            at(pointer(pixels), begin),
+                            count,
+                            block,
+                            width,
+                            0,
+                            sums,
+                            width,
+                        )
 
     return weight_gradient_by_channels
 
@@ -284,42 +282,43 @@ def weight_by_runs(columns):
     rows = dots_of(columns)
 
     @kernel(parallel=True)
-    def weight_gradient_by_runs(x, channels, copies, stride, plane, taps, depth, pixels, row_length, g, total, images, blocks):
+    def weight_gradient_by_runs(
+        thread, n_threads, x, channels, copies, stride, plane, taps, depth, pixels, row_length, g, total, images, blocks
+    ):
         n_groups, n_blocks = total.shape[1:3]
         n_out, n_pixels = g.shape[2:]
-        n_threads, room = blocks.shape[0], blocks.shape[1] // columns
+        room = blocks.shape[1] // columns
         rounds = x.shape[0] * n_groups
-        for t in prange(n_threads):
-            n_lanes, zero = lanes(pointer(images[t])), g.dtype.type(0)
-            for i in range(rounds * t // n_threads, rounds * (t + 1) // n_threads):
-                n, group = i // n_groups, i % n_groups
-                copy_image(x[n, group], copies, stride, plane, channels, images[t])
-                for b in range(n_blocks):
-                    begin = 0
-                    while begin < n_pixels:
-                        origin, end = pixels[begin], begin + row_length
-                        while end < n_pixels and pixels[end] + row_length - origin <= room:
-                            end += row_length
-                        count = (pixels[end - 1] - origin + n_lanes) // n_lanes
-                        for c in range(min(columns, n_out - b * columns)):
-                            source = at(pointer(g), ((n * n_groups + group) * n_out + b * columns + c) * n_pixels)
-                            for p in range(begin, end, row_length):
-                                line = c * room + pixels[p] - origin
-                                behind = c * room + (pixels[p + row_length] - origin if p + row_length < end else count * n_lanes)
-                                move(at(source, p), at(pointer(blocks[t]), line), row_length, zero, False)
-                                blocks[t, line + row_length : behind] = 0  # between the rows
-                        for k in range(0, depth, rows):
-                            sums, image = at(pointer(total[t, group, b]), k * columns), at(pointer(images[t]), origin)
-                            tile_dots(rows, columns, image, at(pointer(taps), k), pointer(blocks[t]), room, count, sums, columns)
-                        begin = end
+        n_lanes, zero = lanes(pointer(images[thread])), g.dtype.type(0)
+        for i in share(rounds, thread, n_threads):
+            n, group = i // n_groups, i % n_groups
+            copy_image(x[n, group], copies, stride, plane, channels, images[thread])
+            for b in range(n_blocks):
+                begin = 0
+                while begin < n_pixels:
+                    origin, end = pixels[begin], begin + row_length
+                    while end < n_pixels and pixels[end] + row_length - origin <= room:
+                        end += row_length
+                    count = (pixels[end - 1] - origin + n_lanes) // n_lanes
+                    for c in range(min(columns, n_out - b * columns)):
+                        source = at(pointer(g), ((n * n_groups + group) * n_out + b * columns + c) * n_pixels)
+                        for p in range(begin, end, row_length):
+                            line = c * room + pixels[p] - origin
+                            behind = c * room + (pixels[p + row_length] - origin if p + row_length < end else count * n_lanes)
+                            move(at(source, p), at(pointer(blocks[thread]), line), row_length, zero, False)
+                            blocks[thread, line + row_length : behind] = 0  # between the rows
+                    for k in range(0, depth, rows):
+                        sums, image = at(pointer(total[thread, group, b]), k * columns), at(pointer(images[thread]), origin)
+                        tile_dots(rows, columns, image, at(pointer(taps), k), pointer(blocks[thread]), room, count, sums, columns)
+                    begin = end
 
     return weight_gradient_by_runs
 
 
 @kernel(parallel=True)
-def weave(even, odd, out, first, step):
+def weave(thread, n_threads, even, odd, out, first, step):
     """out[:, first + i * step, 0::2] = even[:, i], and 1::2 = odd[:, i]: two phases of a gradient become its rows."""
-    for plane in prange(out.shape[0]):
+    for plane in share(out.shape[0], thread, n_threads):
         for i in range(even.shape[1]):
             left, right, row = even[plane, i], odd[plane, i], out[plane, first + i * step]
             for j in range(right.size):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 
-from ..jit import kernel, part, prange
+from ..jit import kernel, part, share
 from ..vector import at, lanes, pointer, tile_rows, transpose
 from .transforms import FILTER, FILTER_GRADIENT, GRADIENT, INPUT, OUTPUT, transform
 
@@ -117,7 +117,9 @@ def output(m, r, rows, n_lanes):
                 tile_rows(rows, VECTORS, n_lanes, False, a, table, table, channels, panel, width, channels * width, c, width)
 
     @kernel(parallel=True)
-    def winograd_output(x, filters, bias, relu, out, sizes, to_image, to_result, in_x, in_out, offsets, zeros, work):
+    def winograd_output(
+        thread, n_threads, x, filters, bias, relu, out, sizes, to_image, to_result, in_x, in_out, offsets, zeros, work
+    ):
         batch_size, height, image_width, high, wide, some, out_width = sizes
         n_images, channels, x_size = x.shape
         n_out, out_size = out.shape[1:]
@@ -126,51 +128,48 @@ def output(m, r, rows, n_lanes):
         square_step, product_step = x_blocks * some * n_lanes + n_lanes, some * width + n_lanes
         strip_row = m * wide * m * n_lanes
         strip_step = some // wide * strip_row
-        n_threads, batches = work.shape[0], -(-n_images // batch_size)
+        batches = -(-n_images // batch_size)
         planes, flat = x.reshape(n_images * channels, x_size), out.reshape(n_images * n_out, out_size)
-        for t in prange(n_threads):
-            image = work[t, : batch_size * x_blocks * x_step]
-            squares = work[t, image.size :]
-            products = squares[n * n * square_step :]
-            strip = products[n * n * product_step :]
-            image[:] = 0
-            for batch in range(batches * t // n_threads, batches * (t + 1) // n_threads):
-                first = batch * batch_size
-                n_batch = min(batch_size, n_images - first)
-                for i in range(n_batch):
-                    where = image[i * x_blocks * x_step :]
-                    spread_channels(planes, (first + i) * channels, channels, pointer(in_x), to_image, zeros, where, x_step)
-                for begin in range(0, n_batch * high * wide, some):
-                    count = min(some, n_batch * high * wide - begin)
-                    transform_x(
-                        image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step
-                    )
-                    for b in range(n_blocks):
-                        multiply(squares, square_step, count, offsets, filters[b], products, product_step)
-                        for c in range(0, width, n_lanes):
-                            for s in range(count):
-                                corner = c // n_lanes * strip_step + s // wide * strip_row + s % wide * m * n_lanes
-                                source, target = at(pointer(products), s * width + c), at(pointer(strip), corner)
-                                transform(OUTPUT, m, r, source, n * product_step, product_step, target, wide * m * n_lanes, n_lanes)
-                        for s in range(0, count, wide):
-                            i, y = (begin + s) // (high * wide), (begin + s) // wide % high
-                            low, end = y * m * out_width, min((y + 1) * m * out_width, out_size)
-                            origin, channel = (y - s // wide) * strip_row, (first + i) * n_out + b * width
-                            some_channels = min(width, n_out - b * width)
-                            gather_channels(
-                                strip,
-                                strip_step,
-                                to_result,
-                                origin,
-                                bias[b * width :],
-                                relu,
-                                flat,
-                                channel,
-                                some_channels,
-                                low,
-                                end,
-                                pointer(in_out),
-                            )
+        image = work[thread, : batch_size * x_blocks * x_step]
+        squares = work[thread, image.size :]
+        products = squares[n * n * square_step :]
+        strip = products[n * n * product_step :]
+        image[:] = 0
+        for batch in share(batches, thread, n_threads):
+            first = batch * batch_size
+            n_batch = min(batch_size, n_images - first)
+            for i in range(n_batch):
+                where = image[i * x_blocks * x_step :]
+                spread_channels(planes, (first + i) * channels, channels, pointer(in_x), to_image, zeros, where, x_step)
+            for begin in range(0, n_batch * high * wide, some):
+                count = min(some, n_batch * high * wide - begin)
+                transform_x(image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step)
+                for b in range(n_blocks):
+                    multiply(squares, square_step, count, offsets, filters[b], products, product_step)
+                    for c in range(0, width, n_lanes):
+                        for s in range(count):
+                            corner = c // n_lanes * strip_step + s // wide * strip_row + s % wide * m * n_lanes
+                            source, target = at(pointer(products), s * width + c), at(pointer(strip), corner)
+                            transform(OUTPUT, m, r, source, n * product_step, product_step, target, wide * m * n_lanes, n_lanes)
+                    for s in range(0, count, wide):
+                        i, y = (begin + s) // (high * wide), (begin + s) // wide % high
+                        low, end = y * m * out_width, min((y + 1) * m * out_width, out_size)
+                        origin, channel = (y - s // wide) * strip_row, (first + i) * n_out + b * width
+                        some_channels = min(width, n_out - b * width)
+                        gather_channels(
+                            strip,
+                            strip_step,
+                            to_result,
+                            origin,
+                            bias[b * width :],
+                            relu,
+                            flat,
+                            channel,
+                            some_channels,
+                            low,
+                            end,
+                            pointer(in_out),
+                        )
 
     return winograd_output
 
@@ -182,7 +181,7 @@ def weight_gradient(m, r, rows, n_lanes):
     transform_g = squares(GRADIENT, m, r, VECTORS)
 
     @kernel(parallel=True)
-    def winograd_weight_gradient(x, g, total, sizes, to_image, to_result, in_x, in_g, offsets, zeros, work):
+    def winograd_weight_gradient(thread, n_threads, x, g, total, sizes, to_image, to_result, in_x, in_g, offsets, zeros, work):
         batch_size, height, width_of_image, high, wide, some, _ = sizes
         n_images, channels, x_size = x.shape
         n_out, out_size = g.shape[1:]
@@ -191,47 +190,44 @@ def weight_gradient(m, r, rows, n_lanes):
         x_blocks, out_blocks, tiles = -(-channels // n_lanes), -(-n_out // n_lanes), high * wide
         x_step, out_step = height * width_of_image * n_lanes, high * m * wide * m * n_lanes
         square_step, g_step = x_blocks * some * n_lanes + n_lanes, n_blocks * some * width + n_lanes
-        n_threads, batches = work.shape[0], -(-n_images // batch_size)
-        for t in prange(n_threads):
-            image = work[t, : batch_size * x_blocks * x_step]
-            result = work[t, image.size : image.size + batch_size * out_blocks * out_step]
-            squares = work[t, image.size + result.size :]
-            gradients = squares[n * n * square_step :]
-            image[:], result[:] = 0, 0
-            for batch in range(batches * t // n_threads, batches * (t + 1) // n_threads):
-                first = batch * batch_size
-                n_batch = min(batch_size, n_images - first)
-                for i in range(n_batch):
-                    where, to = image[i * x_blocks * x_step :], result[i * out_blocks * out_step :]
-                    spread_channels(planes, (first + i) * channels, channels, pointer(in_x), to_image, zeros, where, x_step)
-                    spread_channels(gradient_planes, (first + i) * n_out, n_out, pointer(in_g), to_result, zeros, to, out_step)
-                for begin in range(0, n_batch * tiles, some):
-                    count = min(some, n_batch * tiles - begin)
-                    row, g_row = width_of_image * n_lanes, wide * m * n_lanes
-                    transform_x(
-                        image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step
-                    )
-                    transform_g(
-                        result,
-                        out_blocks * out_step,
-                        high,
-                        wide,
-                        begin,
-                        count,
-                        out_blocks,
-                        out_step,
-                        g_row,
-                        gradients,
-                        some,
-                        g_step,
-                    )
-                    for position in range(n * n):
-                        for b in range(n_blocks):
-                            panel, table = at(pointer(gradients), position * g_step + b * some * width), pointer(offsets)
-                            for c in range(0, all_channels, rows):
-                                start = position * square_step + c // n_lanes * some * n_lanes + c % n_lanes
-                                source, sums = at(pointer(squares), start), pointer(total[t, position, b, c])
-                                tile_rows(rows, VECTORS, 1, True, source, table, table, count, panel, width, 0, sums, width)
+        batches = -(-n_images // batch_size)
+        image = work[thread, : batch_size * x_blocks * x_step]
+        result = work[thread, image.size : image.size + batch_size * out_blocks * out_step]
+        squares = work[thread, image.size + result.size :]
+        gradients = squares[n * n * square_step :]
+        image[:], result[:] = 0, 0
+        for batch in share(batches, thread, n_threads):
+            first = batch * batch_size
+            n_batch = min(batch_size, n_images - first)
+            for i in range(n_batch):
+                where, to = image[i * x_blocks * x_step :], result[i * out_blocks * out_step :]
+                spread_channels(planes, (first + i) * channels, channels, pointer(in_x), to_image, zeros, where, x_step)
+                spread_channels(gradient_planes, (first + i) * n_out, n_out, pointer(in_g), to_result, zeros, to, out_step)
+            for begin in range(0, n_batch * tiles, some):
+                count = min(some, n_batch * tiles - begin)
+                row, g_row = width_of_image * n_lanes, wide * m * n_lanes
+                transform_x(image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step)
+                transform_g(
+                    result,
+                    out_blocks * out_step,
+                    high,
+                    wide,
+                    begin,
+                    count,
+                    out_blocks,
+                    out_step,
+                    g_row,
+                    gradients,
+                    some,
+                    g_step,
+                )
+                for position in range(n * n):
+                    for b in range(n_blocks):
+                        panel, table = at(pointer(gradients), position * g_step + b * some * width), pointer(offsets)
+                        for c in range(0, all_channels, rows):
+                            start = position * square_step + c // n_lanes * some * n_lanes + c % n_lanes
+                            source, sums = at(pointer(squares), start), pointer(total[thread, position, b, c])
+                            tile_rows(rows, VECTORS, 1, True, source, table, table, count, panel, width, 0, sums, width)
 
     return winograd_weight_gradient
 
