@@ -22,12 +22,13 @@ ALLOCATOR_VARIABLES = ("LD_PRELOAD", "GLIBC_TUNABLES")
 
 def environment(one_thread, **more):
     """The environment of a measuring process: it must be set before the libraries are loaded. All threads means the library's
-    own choice: none of the variables is set."""
+    own choice: none of the variables is set. ``more``: other variables, None to take one away."""
     env = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES and name != "XLA_FLAGS"}
     if one_thread:
         env |= dict.fromkeys(THREAD_VARIABLES, "1") | {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
     path = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH")]))
-    return env | {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu"} | more
+    env |= {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu"} | more
+    return {name: value for name, value in env.items() if value is not None}
 
 
 def cpus():

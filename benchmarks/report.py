@@ -7,7 +7,7 @@ import statistics
 
 from . import timing
 from .frameworks import CONTROL, FRAMEWORKS, OURS
-from .rows import ROWS
+from .rows import ROWS, state_bytes
 
 SETTINGS = {"one_thread": "One thread", "all_threads": "All threads"}
 MEGABYTE = 1e6
@@ -31,34 +31,44 @@ def verdict(results, reached):
 
 
 def ratios(samples, names):
-    """Framework -> peer / ours, of the other frameworks in ``names``."""
-    return {name: timing.ratio(samples[name], samples[OURS]) for name in names if name != OURS}
+    """Framework -> peer / ours, of the other frameworks in ``names`` that have the row."""
+    return {name: timing.ratio(samples[name], samples[OURS]) for name in names if name != OURS and name in samples}
 
 
-def step_table(results, setting):
-    """Times of a step and ratios, a line for each row."""
-    names, part = results["frameworks"], results[setting]
-    header = ["row", f"{FRAMEWORKS[OURS].title} µs [quartiles]"]
+def step_table(part, names, frameworks, rows, judged=None):
+    """Times of a step and ratios, a line for each row. ``judged``: header of a last column, and its text for (row, samples)."""
+    header = ["row", f"{frameworks[OURS].title} µs [quartiles]"]
     for name in names[1:]:
-        header += [f"{FRAMEWORKS[name].title} µs", "ratio"]
+        header += [f"{frameworks[name].title} µs", "ratio"]
     lines = []
     for key, samples in part["samples"].items():
         low, middle, high = map(time_text, timing.summary(samples[OURS]))
-        line, ratio = [ROWS[key].title, f"{middle} [{low}, {high}]"], ratios(samples, names)
+        line, ratio = [rows[key].title, f"{middle} [{low}, {high}]"], ratios(samples, names)
         for name in names[1:]:
-            line += [time_text(statistics.median(samples[name])), f"{ratio[name]:.2f}"]
-        if "torch" in names:
-            target = ROWS[key].target[setting == "all_threads"]
-            line.append(f"{target:g} {verdict(results, ratio['torch'] >= target)}")
-        lines.append(line)
-    if "torch" in names:
-        header.append("target for PyTorch")
+            line += [time_text(statistics.median(samples[name])), f"{ratio[name]:.2f}"] if name in ratio else ["", ""]
+        lines.append([*line, judged[1](rows[key], samples)] if judged else line)
+    return markdown([*header, judged[0]] if judged else header, lines)
+
+
+def threads_list(part, frameworks):
+    """What each framework says about its threads."""
+    return "\n".join(f"- threads of {frameworks[name].title}: {text}" for name, text in part["threads"].items())
+
+
+def engine_table(results, setting):
+    """The table of one setting of the engine's suite."""
+    names, part = results["frameworks"], results[setting]
+
+    def judged(row, samples):
+        target = row.target[setting == "all_threads"]
+        return f"{target:g} {verdict(results, ratios(samples, names)['torch'] >= target)}"
+
+    table = step_table(part, names, FRAMEWORKS, ROWS, ("target for PyTorch", judged) if "torch" in names else None)
     worst = max(max(row.values()) for row in part["deviations"].values())
     return (
-        f"## {SETTINGS[setting]}\n\n{markdown(header, lines)}\n\n"
+        f"## {SETTINGS[setting]}\n\n{table}\n\n"
         f"Equal work was checked: in every row the losses of the first {results['effort']['check_steps']} steps of every framework "
-        f"(the gradient, in the chain) agree with float64 within {worst:.1e}, relative.\n\n"
-        + "\n".join(f"- threads of {FRAMEWORKS[name].title}: {text}" for name, text in part["threads"].items())
+        f"(the gradient, in the chain) agree with float64 within {worst:.1e}, relative.\n\n" + threads_list(part, FRAMEWORKS)
     )
 
 
@@ -77,39 +87,49 @@ def import_table(results):
     )
 
 
-def memory_table(results):
-    """First call and memory, a line for each row and framework."""
+MEMORY_EXPLAINED = (
+    "Fresh processes, all threads. What the steps add is the peak of resident memory in the steps above what is held after the "
+    "import (batch and first weights, the same for all, are already there): parameters, gradients, optimiser state, "
+    "activations, and code that is loaded or compiled only when a step runs. Allocated is that without pages of mapped files "
+    "(the code of libraries, which processes share and the system can drop): objects, heaps and arrays. Arrays: what the steps "
+    "add in processes where a tiny step of the same kind has run before, so that the code is there."
+)
+
+
+def memory_lines(memory, frameworks, rows):
+    """Header and lines of first call and memory, one for each row and framework; and row -> framework -> bytes allocated."""
     header = ["row", "framework", "model built, ms", "first step, ms", "held after import, MB", "steps add, MB"]
     header += ["of which allocated, MB", "arrays, MB", "ratio to ours, allocated"]
-    lines, notes = [], []
-    for key, row in results["memory"].items():
-        added = {}
+    lines, allocated = [], {}
+    for key, row in memory.items():
+        added = allocated[key] = {}
         for name, samples in row["samples"].items():
             middle = {field: statistics.median(s[field] for s in samples) for field in samples[0]}
             added[name] = middle["allocated"]
             lines.append([
-                ROWS[key].title, FRAMEWORKS[name].title, f"{1e3 * middle['build']:.1f}", f"{1e3 * middle['first']:.1f}",
+                rows[key].title, frameworks[name].title, f"{1e3 * middle['build']:.1f}", f"{1e3 * middle['first']:.1f}",
                 f"{middle['after_import'] / MEGABYTE:.1f}", f"{middle['steps'] / MEGABYTE:.1f}",
                 f"{middle['allocated'] / MEGABYTE:.1f}", f"{middle['arrays'] / MEGABYTE:.1f}",
                 f"{middle['allocated'] / added[OURS]:.2f}" if added[OURS] else "none",
             ])  # fmt: skip
-        empty = row["empty_cache"]
+    return header, lines, allocated
+
+
+def memory_table(results):
+    """First call and memory, a line for each row and framework."""
+    header, lines, allocated = memory_lines(results["memory"], FRAMEWORKS, ROWS)
+    notes = []
+    for key, added in allocated.items():
+        empty = results["memory"][key]["empty_cache"]
         note = (
-            f"- {ROWS[key].title}: parameters, gradients and optimiser state are {row['state_bytes'] / MEGABYTE:.1f} MB "
+            f"- {ROWS[key].title}: parameters, gradients and optimiser state are {state_bytes(ROWS[key]) / MEGABYTE:.1f} MB "
             f"by arithmetic; with an empty kernel cache our first step takes {1e3 * empty['first']:.0f} ms and the steps add "
             f"{empty['steps'] / MEGABYTE:.1f} MB"
         )
         if "torch" in added:
             note += f"; target, no more allocated than PyTorch's: {verdict(results, added[OURS] <= added['torch'])}"
         notes.append(note + ".")
-    explained = (
-        "Fresh processes, all threads. What the steps add is the peak of resident memory in the steps above what is held after the "
-        "import (batch and first weights, the same for all, are already there): parameters, gradients, optimiser state, "
-        "activations, and code that is loaded or compiled only when a step runs. Allocated is that without pages of mapped files "
-        "(the code of libraries, which processes share and the system can drop): objects, heaps and arrays. Arrays: what the steps "
-        "add in processes where a step of four units in each layer has run before, so that the code is there."
-    )
-    return f"## First call and memory\n\n{markdown(header, lines)}\n\n{explained}\n\n" + "\n".join(notes)
+    return f"## First call and memory\n\n{markdown(header, lines)}\n\n{MEMORY_EXPLAINED}\n\n" + "\n".join(notes)
 
 
 def table(results):
@@ -126,11 +146,11 @@ def table(results):
         "loss read as a Python float; float32; the same data and first weights for all. Garbage collection is on."
     )
     if "one_thread" in results:
-        parts.append(step_table(results, "one_thread"))
+        parts.append(engine_table(results, "one_thread"))
         how = f"{effort['rounds']} rounds A B A B of samples of about {effort['seconds']:g} s."
         parts.append(f"One process pinned to one CPU, {how}")
     if "all_threads" in results:
-        parts.append(step_table(results, "all_threads"))
+        parts.append(engine_table(results, "all_threads"))
         parts.append(
             f"{effort['processes']} fresh processes of each framework, alternating, each library with its own default number of "
             f"threads; of each process the median of {effort['samples']} samples of about {effort['seconds']:g} s."
@@ -142,52 +162,68 @@ def table(results):
     return "\n\n".join(parts) + "\n"
 
 
-def plot(results, path):
-    """Horizontal bars of peer / ours, a panel for each setting; the dash is the target of PyTorch's ratio."""
+def plot(panels, names, frameworks, rows, path, caption, target=None, height=0.2):
+    """Horizontal bars of peer / ours, a panel for each (title, row -> samples); the dash is PyTorch's target(row, title).
+    ``height``: of a bar, in inches."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    settings, names = [s for s in SETTINGS if s in results], results["frameworks"][1:]
-    keys, height = list(results[settings[0]]["samples"]), 0.8 / len(names)
-    size = 2 + 5 * len(settings), 2 + 0.2 * len(keys) * (len(names) + 1)
-    figure, panels = plt.subplots(1, len(settings), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
-    for panel, setting in zip(panels[0], settings):
-        value = [ratios(results[setting]["samples"][key], names) for key in keys]
+    keys, thickness = list(panels[0][1]), 0.8 / len(names)
+    size = 2 + 5 * len(panels), 2 + height * len(keys) * (len(names) + 1)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")
+    for panel, (title, samples) in zip(axes[0], panels):
+        value = [ratios(samples[key], [OURS, *names]) for key in keys]
         for i, name in enumerate(names):
-            places = [k + (i - (len(names) - 1) / 2) * height for k in range(len(keys))]
+            there = [(k + (i - (len(names) - 1) / 2) * thickness, v[name]) for k, v in enumerate(value) if name in v]
+            places, bars = zip(*there)
             color = "0.7" if name == CONTROL else f"C{i}"
-            panel.barh(places, [v[name] - 1 for v in value], height * 0.9, left=1, color=color, label=FRAMEWORKS[name].title)
-            for place, v in zip(places, value):  # the numbers in a column of their own
-                panel.text(1.01, place, f"{v[name]:.2f}", transform=panel.get_yaxis_transform(), va="center", fontsize=7)
-            if name == "torch":
-                targets = [ROWS[key].target[setting == "all_threads"] for key in keys]
-                panel.vlines(targets, [p - height / 2 for p in places], [p + height / 2 for p in places], "black", linewidth=2)
+            panel.barh(places, [v - 1 for v in bars], thickness * 0.9, left=1, color=color, label=frameworks[name].title)
+            for place, v in there:  # the numbers in a column of their own
+                panel.text(1.01, place, f"{v:.2f}", transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+            if i == 0 and target:
+                wanted = [(t, k - 0.4) for k, key in enumerate(keys) if (t := target(rows[key], title)) is not None]
+                low = [place for _, place in wanted]
+                panel.vlines([t for t, _ in wanted], low, [place + thickness for place in low], "black", linewidth=2)
         panel.axvline(1, color="black", linewidth=0.8)
-        panel.set(xscale="log", title=SETTINGS[setting], xlabel="time of peer / time of tinygrad_lite")
+        panel.set(xscale="log", title=title, xlabel="time of peer / time of tinygrad_lite")
         panel.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter("{x:g}")
         panel.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-        panel.set_yticks(range(len(keys)), [ROWS[key].title.replace(", ", "\n", 1) for key in keys], fontsize=8)
+        panel.set_yticks(range(len(keys)), [rows[key].title.replace(", ", "\n", 1) for key in keys], fontsize=8)
+        panel.margins(y=0.01)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0][0].invert_yaxis()
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), fontsize=8)
-    title = "Bars to the right: ours is faster. Black dash: target of PyTorch's ratio"
-    figure.suptitle("QUICK RUN, NO MEASUREMENT" if results["quick"] else title, fontsize=10)
+    axes[0][0].invert_yaxis()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), fontsize=8)
+    figure.suptitle(caption, fontsize=10)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
-def write(results, folder):
-    """engine.json, engine.md, engine.png into ``folder``."""
+def write(results, folder, name, text, plot_to):
+    """``name``.json, .md, .png into ``folder``; ``plot_to(path)`` draws, None if there is nothing to draw."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "engine.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = table(results)
-    if any(setting in results for setting in SETTINGS):
+    (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+    if plot_to:
         try:
-            plot(results, folder / "engine.png")
-            text += "\n![ratios](engine.png)\n"
+            plot_to(folder / f"{name}.png")
+            text += f"\n![ratios]({name}.png)\n"
         except ImportError:
             text += "\nNo plot: matplotlib is not installed.\n"
-    (folder / "engine.md").write_text(text)
+    (folder / f"{name}.md").write_text(text)
+
+
+def caption(results):
+    """Above a plot."""
+    title = "Bars to the right: ours is faster. Black dash: target of PyTorch's ratio"
+    return "QUICK RUN, NO MEASUREMENT" if results["quick"] else title
+
+
+def write_engine(results, folder):
+    """The report of the engine's suite."""
+    panels = [(title, results[setting]["samples"]) for setting, title in SETTINGS.items() if setting in results]
+    names = results["frameworks"][1:]
+    target = (lambda row, title: row.target[title == SETTINGS["all_threads"]]) if "torch" in names else None
+    draw = lambda path: plot(panels, names, FRAMEWORKS, ROWS, path, caption(results), target)
+    write(results, folder, "engine", table(results), draw if panels else None)

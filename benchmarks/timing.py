@@ -24,14 +24,17 @@ def calibrate(step, seconds):
     return max(1, round(count * seconds / took))
 
 
-def in_turn(steps, seconds, rounds):
+def in_turn(steps, seconds, rounds, budget=None):
     """Seconds per call of each step: name -> one number for each round. The steps take turns (A B A B), a sample of about
-    ``seconds`` each, so that a drift of the machine falls on all alike. Garbage collection stays on: cycles are a cost."""
+    ``seconds`` each, so that a drift of the machine falls on all alike. Garbage collection stays on: cycles are a cost.
+    ``budget``: seconds after which, with three rounds at least, no round is begun."""
     gc.collect()
     gc.freeze()  # what was imported and built is not looked through again and again
     counts = {name: calibrate(step, seconds) for name, step in steps.items()}
-    samples = {name: [] for name in steps}
-    for _ in range(rounds):
+    samples, start = {name: [] for name in steps}, perf_counter()
+    for number in range(rounds):
+        if budget is not None and number >= 3 and perf_counter() - start > budget:
+            break
         for name, step in steps.items():
             samples[name].append(elapsed(step, counts[name]) / counts[name])
     gc.unfreeze()

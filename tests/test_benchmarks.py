@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import frameworks, timing, worker
+from benchmarks import engine, frameworks, timing
 from benchmarks.frameworks import numpy_control
 from benchmarks.rows import ROWS
 
@@ -54,7 +54,7 @@ def test_equal_work_was_checked(quick):
         assert list(deviations) == list(ROWS)
         for row in deviations.values():
             assert set(row) == set(quick[1]["frameworks"])
-            assert all(0 <= deviation <= worker.TOLERANCE for deviation in row.values())
+            assert all(0 <= deviation <= engine.TOLERANCE for deviation in row.values())
 
 
 def test_import_memory_machine_and_plot_are_reported(quick):
@@ -86,10 +86,10 @@ def test_a_framework_that_computes_something_else_stops(factor):
     row = ROWS["xor"]
     expected = numpy_control.reference(row, 3)
     step = frameworks.build(numpy_control, row)
-    assert worker.checked(step, row, "control", expected) <= worker.TOLERANCE
+    assert engine.checked(step, row, "control", expected) <= engine.TOLERANCE
     wrong = frameworks.build(numpy_control, row)
     with pytest.raises(SystemExit, match="broken does not compute the row 'xor'"):
-        worker.checked(lambda: wrong() * factor, row, "broken", expected)
+        engine.checked(lambda: wrong() * factor, row, "broken", expected)
 
 
 def test_a_wrong_update_is_seen_in_the_second_loss():
@@ -99,7 +99,7 @@ def test_a_wrong_update_is_seen_in_the_second_loss():
         if row.sizes:
             wrong = replace(row, lr=row.lr * 1.01)
             with pytest.raises(SystemExit, match="does not compute"):
-                worker.checked(frameworks.build(numpy_control, wrong), row, "broken", numpy_control.reference(row, 2))
+                engine.checked(frameworks.build(numpy_control, wrong), row, "broken", numpy_control.reference(row, 2))
 
 
 def test_ratio_is_that_of_neighbours():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite import kernels
+from tinygrad_lite.kernels.cache import KernelCache
 from tinygrad_lite.kernels.jit import Kernel, cache_directory
 
 RNG = np.random.default_rng(0)
@@ -32,8 +33,18 @@ def softmax_case(shape, dtype):
     if len(shape) != 2:
         return [], []
     logits, target = RNG.standard_normal(shape).astype(dtype) * 10, RNG.integers(0, shape[1], shape[0])
-    ours, twin = kernels.loss.cross_entropy(logits, target, 0.5), kernels.loss.cross_entropy_twin(logits, target, 0.5)
+    ours, twin = kernels.softmax.cross_entropy(logits, target, 0.5), kernels.softmax.cross_entropy_twin(logits, target, 0.5)
     return [np.asarray(a, dtype) for a in ours], [np.asarray(a, dtype) for a in twin]
+
+
+def rows_case(name):
+    def check(shape, dtype):
+        if len(shape) != 2:
+            return [], []
+        x = RNG.standard_normal(shape).astype(dtype) * 10
+        return [getattr(kernels.softmax, name)(x)], [getattr(kernels.softmax, f"{name}_twin")(x)]
+
+    return check
 
 
 def gradient_loop_case(name):
@@ -78,9 +89,11 @@ CASES = {
     "gate_loop": gradient_loop_case("gate"),
     "tanh_backward_loop": gradient_loop_case("tanh_backward"),
     "sigmoid_backward_loop": gradient_loop_case("sigmoid_backward"),
-    "shift_rows, normalise_rows": softmax_case,
+    "cross_entropy_loop": softmax_case,
+    "softmax_loop": rows_case("softmax"),
+    "log_softmax_loop": rows_case("log_softmax"),
 }
-SHAPES = [(1,), (7,), (33,), (3, 5), (16, 10), (1, 1), (2, 3, 4), (1000,)]
+SHAPES = [(1,), (7,), (33,), (3, 5), (16, 10), (130, 3), (2, 300), (1, 1), (2, 3, 4), (1000,)]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -96,16 +109,16 @@ def test_every_kernel_has_a_case():
     named = {name for case in CASES for name in case.replace(" nesterov", "").split(", ")}
     declared = {
         name
-        for module in (kernels.elementwise, kernels.linalg, kernels.update, kernels.loss)
+        for module in (kernels.elementwise, kernels.linalg, kernels.update, kernels.softmax)
         for name, value in vars(module).items()
-        if isinstance(value, Kernel) or hasattr(value, "py_func")
+        if isinstance(value, Kernel) or isinstance(getattr(value, "_cache", None), KernelCache)  # before and after its first call
     }
     assert declared == named
 
 
 def test_a_bad_label_is_told():
-    assert kernels.loss.cross_entropy(np.zeros((2, 3)), np.array([0, 3]), 1.0)[3] == 1
-    assert kernels.loss.cross_entropy(np.zeros((2, 3)), np.array([-1, 0]), 1.0)[3] == 0
+    assert kernels.softmax.cross_entropy(np.zeros((2, 3)), np.array([0, 3]), 1.0)[3] == 1
+    assert kernels.softmax.cross_entropy(np.zeros((2, 3)), np.array([-1, 0]), 1.0)[3] == 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from .dtypes import (
 )  # fmt: skip
 from .gradcheck import GradcheckError, gradcheck
 from .graph import backward, grad
+from .kernels.convolution import set_precision as set_convolution_precision
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops import *
 from .ops.random import get_rng_state, manual_seed, set_rng_state

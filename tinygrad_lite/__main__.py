@@ -1,4 +1,4 @@
-"""The program ``tinygrad-lite``, also ``python -m tinygrad_lite``: demo."""
+"""The program ``tinygrad-lite``, also ``python -m tinygrad_lite``: demo, warmup, doctor."""
 
 from __future__ import annotations
 
@@ -52,10 +52,21 @@ def main(arguments=None):
     command.add_argument("--out", default="runs/demo", help="the folder for what it leaves (default: %(default)s)")
     command.add_argument("--seeds", type=int, default=5, help="how many runs from different initial weights (default: %(default)s)")
     command.add_argument("--epochs", type=int, default=40, help="passes over the training digits (default: %(default)s)")
+    commands.add_parser("warmup", help="compile the common kernels once, so that no later run has to wait for them")
+    commands.add_parser("doctor", help="what is found here: versions, processor, threads, BLAS, kernel cache, the program dot")
     options = parser.parse_args(arguments)
-    if options.seeds < 1 or options.epochs < 1:
-        parser.error("--seeds and --epochs are at least 1")
     try:
+        if options.command == "doctor":
+            from .doctor import report
+
+            return 0 if report() else 1
+        if options.command == "warmup":
+            from .warmup import warmup
+
+            warmup()
+            return 0
+        if options.seeds < 1 or options.epochs < 1:
+            parser.error("--seeds and --epochs are at least 1")
         demo(options.out, options.seeds, options.epochs)
     except ImportError as error:
         print(f"tinygrad-lite: {error}", file=sys.stderr)

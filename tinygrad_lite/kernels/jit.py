@@ -1,41 +1,22 @@
-"""The one place for Numba's options and for the cache of compiled kernels."""
+"""The one place for Numba's options: how a kernel is declared, compiled when it is first called, and run."""
 
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
 import time
 import types
 
 from . import threads
+from .cache import KernelCache, cache_directory, writable
 
-prange = range  # in a kernel declared with parallel=True this becomes Numba's, which shares the rounds among threads
-PARALLEL_FROM = 1 << 16  # elementary operations: below, a second thread costs more than it gains
-
-_declaring = threading.Lock()  # Numba's cache folder is a setting of the process
+PATIENCE = 1.0  # seconds of compiling before a line says so
 
 
-@functools.cache
-def cache_directory():
-    """Where compiled kernels are kept: a folder whose name holds a hash of all kernel sources, since Numba's own key misses
-    an edit in another file. None where no such folder can be written: kernels are then compiled anew in each process."""
-    import hashlib
-    from pathlib import Path
-
-    digest, here = hashlib.sha256(), Path(__file__).parent
-    for source in sorted(here.rglob("*.py")):
-        digest.update(str(source.relative_to(here)).encode() + source.read_bytes())
-    try:
-        root = os.environ.get("TINYGRAD_LITE_CACHE")
-        if not root:  # Path.home() fails for a user without one
-            root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_lite"
-        folder = Path(root) / digest.hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-        return str(folder) if os.access(folder, os.W_OK) else None
-    except (OSError, RuntimeError):
-        return None
+def share(n, thread, n_threads):
+    """The rounds of a loop over ``n`` that thread number ``thread`` takes."""
+    return range(n * thread // n_threads, n * (thread + 1) // n_threads)
 
 
 class Kernel:
@@ -43,55 +24,98 @@ class Kernel:
 
     def __init__(self, function, parallel=False, **options):
         functools.update_wrapper(self, function)
-        self.function, self.parallel, self.options, self.forms = function, parallel, options, {}
+        self.function, self.parallel, self.options, self.compiled = function, parallel, options, None
 
-    def form(self, parallel=False):
-        """The compiled function, for one thread or for several."""
-        if parallel not in self.forms:
-            import numba
+    def compile(self):
+        """The compiled function."""
+        import numba
 
-            function = self.function
-            if parallel:
-                names = {**function.__globals__, "prange": numba.prange}
-                function = types.FunctionType(function.__code__, names, f"{function.__name__}_parallel")
-                function.__module__, function.__qualname__ = self.function.__module__, f"{self.function.__qualname__}_parallel"
-            folder = cache_directory()
-            with _declaring:
-                outer = numba.config.CACHE_DIR
-                try:
-                    numba.config.CACHE_DIR = folder or ""
-                    options = dict(nogil=True, error_model="numpy", parallel=parallel, **self.options)
-                    self.forms[parallel] = numba.njit(function, cache=folder is not None, **options)
-                finally:
-                    numba.config.CACHE_DIR = outer
-            if not self.parallel:  # from now on a call goes straight to the compiled function
-                setattr(sys.modules[self.function.__module__], self.function.__name__, self.forms[parallel])
-        return self.forms[parallel]
+        announce_compiling()
+        function = self.function
+        if self.parallel:
+            names = {**function.__globals__, "share": part(share)}
+            function = types.FunctionType(function.__code__, names, function.__name__, None, function.__closure__)
+            function.__module__, function.__qualname__ = self.function.__module__, self.function.__qualname__
+        options = dict(nogil=True, error_model="numpy", **self.options)
+        compiled = numba.njit(function, **options)
+        compiled._cache = KernelCache(function, options)
+        module = sys.modules[function.__module__]
+        if not self.parallel and getattr(module, function.__name__, None) is self:
+            setattr(module, function.__name__, compiled)  # from now on a call goes straight to the compiled function
+        self.compiled = compiled
+        return compiled
 
     def __call__(self, *args):
-        return self.run(PARALLEL_FROM, *args)
+        return self.on(threads.get_num_threads() if self.parallel else 1, *args)
 
     def run(self, work, *args):
         """Call it, with as many threads as ``work`` elementary operations are worth."""
-        n = min(threads.get_num_threads(), work // (PARALLEL_FROM // 2)) if self.parallel else 1
-        parallel = n > 1
-        compiled = self.forms.get(parallel) or self.form(parallel)
-        if compiled.signatures:
-            return threads.run(compiled, n, args) if parallel else compiled(*args)
-        begin = time.perf_counter()
-        result = threads.run(compiled, n, args) if parallel else compiled(*args)
-        took = time.perf_counter() - begin
-        if took > 1:
-            print(f"tinygrad_lite: compiled {self.function.__name__} in {took:.1f} s (kept for the next run)", file=sys.stderr)
-        return result
+        return self.on(threads.worth(work), *args)
+
+    def on(self, n, *args):
+        """Call it, on ``n`` threads if it is parallel; the results of several threads are a list."""
+        compiled = self.compiled or self.compile()
+        if not self.parallel:
+            return compiled(*args)
+        return compiled(0, 1, *args) if n == 1 else threads.call(compiled, n, args)
+
+
+def part(function):
+    """Declare a function that kernels call and that is compiled into them (decorator). It imports Numba: only for modules that
+    are imported when a kernel first runs."""
+    import numba
+
+    return numba.njit(function, nogil=True, error_model="numpy")
 
 
 def kernel(function=None, **options):
     """Declare a kernel (decorator): plain Python loops over arrays, compiled by Numba when first called.
 
-    With ``parallel=True`` the rounds of a loop over `prange` may run on several threads; ``loop.run(work, *args)`` says how many
-    elementary operations the call has, which decides on the number of threads.
+    With ``parallel=True`` its first arguments are ``thread`` and ``n_threads``, which `share` turns into the rounds of each thread;
+    a call leaves them away. ``loop.run(work, *args)`` says how many elementary operations the call has, which decides on the
+    number of threads.
     """
     if function is None:
         return lambda f: Kernel(f, **options)
     return Kernel(function, **options)
+
+
+@functools.cache
+def announce_compiling():
+    """From now on a line appears, once, when this process has spent a second in compiling kernels: while it waits, not after."""
+    from numba.core import event
+
+    def say():
+        if Announcement.said:
+            return
+        Announcement.said, folder = True, cache_directory()
+        where = (
+            f"kept in {folder}" if writable(folder) else "in each run anew: TINYGRAD_LITE_CACHE names no folder that can be written"
+        )
+        print(f"tinygrad_lite: compiling kernels for this processor, {where}", file=sys.stderr, flush=True)
+
+    class Announcement(event.Listener):
+        """Counts the seconds between the start and the end of compiling our functions, which may call each other."""
+
+        depth, spent, said = 0, 0.0, False
+
+        def on_start(self, started):
+            if self.ours(started):
+                self.depth += 1
+                if self.depth == 1 and not self.said:
+                    self.since = time.perf_counter()
+                    self.timer = threading.Timer(max(0.0, PATIENCE - self.spent), say)
+                    self.timer.daemon = True
+                    self.timer.start()
+
+        def on_end(self, ended):
+            if self.ours(ended):
+                self.depth -= 1
+                if self.depth == 0 and not self.said:
+                    self.timer.cancel()
+                    self.spent += time.perf_counter() - self.since
+
+        def ours(self, happened):
+            return happened.data["dispatcher"].py_func.__module__.startswith(__package__)
+
+    event.register("numba:compile", Announcement())

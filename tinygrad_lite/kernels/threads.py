@@ -6,8 +6,9 @@ import functools
 import os
 import threading
 
+PARALLEL_FROM = 1 << 21  # operations of a tenth of a nanosecond: below, waking a second thread costs more than it gains
+
 _chosen = None
-_one_at_a_time = threading.Lock()
 
 
 @functools.cache
@@ -37,36 +38,80 @@ def set_num_threads(n):
     threadpool_limits(n, user_api="blas")
 
 
-@functools.cache
-def start():
-    """Load Numba's threads, once: OpenMP where it is there. Returns the name of the layer.
+def worth(work):
+    """On how many threads to run ``work`` elementary operations."""
+    return max(1, min(get_num_threads(), work // (PARALLEL_FROM // 2)))
 
-    GNU OpenMP's idle threads spin, which slows BLAS's own threads several times; a short spin keeps calls fast. It reads that
-    from the environment when it is loaded: the variable is set for this moment only, and not if the user has chosen.
+
+class _Worker(threading.Thread):
+    """A thread that waits for a call to make."""
+
+    def __init__(self):
+        super().__init__(name="tinygrad_lite worker", daemon=True)
+        self.go, self.done = threading.Lock(), threading.Lock()
+        self.call = self.result = self.error = None
+        self.go.acquire()
+        self.done.acquire()
+        self.start()
+
+    def run(self):
+        while True:
+            self.go.acquire()
+            try:
+                self.result = self.call()
+            except BaseException as error:
+                self.error = error
+            self.call = None
+            self.done.release()
+
+    def wait(self):
+        """The result of the call, or its error."""
+        self.done.acquire()
+        result, error = self.result, self.error
+        self.result = self.error = None
+        if error is not None:
+            raise error
+        return result
+
+
+_workers, _team = [], threading.Lock()
+
+
+def _forget():
+    """In a child process there are no workers."""
+    global _team
+    _workers.clear()
+    _team = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def call(compiled, n, args):
+    """The results of ``compiled(thread, n, *args)`` for each thread number below ``n``, made at once: the caller takes number 0. If
+    another thread has the workers now, the caller makes all calls itself.
+
+    Python's own threads, since a compiled kernel runs without the interpreter's lock: Numba's parallel loops wake their threads
+    no faster, and compile each kernel several times longer.
     """
-    import numba
-    from numba.np.ufunc import parallel
-
-    if "NUMBA_THREADING_LAYER" not in os.environ and "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
-        numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
-    ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ)
-    if ours:
-        os.environ["GOMP_SPINCOUNT"] = "1000"
+    team = _team
+    if not team.acquire(blocking=False):
+        return [compiled(thread, n, *args) for thread in range(n)]
     try:
-        parallel._launch_threads()
+        while len(_workers) < n - 1:
+            _workers.append(_Worker())
+        helpers = _workers[: n - 1]
+        for thread, worker in enumerate(helpers, 1):
+            worker.call = functools.partial(compiled, thread, n, *args)
+            worker.go.release()
+        try:
+            first = compiled(0, n, *args)
+        except BaseException:
+            for worker in helpers:
+                worker.done.acquire()
+                worker.result = worker.error = None
+            raise
+        return [first, *[worker.wait() for worker in helpers]]
     finally:
-        if ours:
-            del os.environ["GOMP_SPINCOUNT"]
-    return numba.threading_layer()
-
-
-def run(compiled, n, args):
-    """Call a parallel kernel on up to ``n`` threads."""
-    import numba
-
-    if start() == "workqueue":  # it cannot be entered twice
-        with _one_at_a_time:
-            numba.set_num_threads(n)
-            return compiled(*args)
-    numba.set_num_threads(n)
-    return compiled(*args)
+        team.release()

@@ -1,11 +1,31 @@
 """Every op, one file per subject. All take Tensors or arrays and return the same."""
 
-from . import activation, elementwise, indexing, linalg, loss, random, reduction, shape, update
+from . import (
+    activation,
+    columns,
+    convolution,
+    correlation,
+    elementwise,
+    indexing,
+    linalg,
+    loss,
+    normalisation,
+    pooling,
+    random,
+    reduction,
+    shape,
+    update,
+    windows,
+)  # fmt: skip
 from .activation import *
+from .columns import *
+from .convolution import *
 from .elementwise import *
 from .indexing import *
 from .linalg import *
 from .loss import *
+from .normalisation import *
+from .pooling import *
 from .reduction import *
 from .shape import *
 from .update import *

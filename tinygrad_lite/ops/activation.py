@@ -11,7 +11,7 @@ from ..kernels.pool import empty_like
 from ..primitive import primitive
 from ..record import Value
 from . import random
-from .elementwise import POOLED, erf, exp, expm1, sigmoid, where
+from .elementwise import LONG, erf, exp, expm1, sigmoid, where
 from .reduction import sum
 from .shape import canonical_dim
 
@@ -21,7 +21,7 @@ __all__ = ["dropout", "elu", "gelu", "leaky_relu", "log_softmax", "relu", "softm
 @primitive(promotes=True)
 def relu(x):
     """max(x, 0), the rectified linear unit; the derivative at 0 is 0."""
-    return np.maximum(x, 0) if x.size < POOLED else np.maximum(x, 0, out=empty_like(x))
+    return kernels.activation.relu(x) if x.size >= LONG and x.dtype.kind == "f" and x.itemsize == 4 else np.maximum(x, 0)
 
 
 @primitive
@@ -75,12 +75,19 @@ def softplus(x, *, beta=1.0, threshold=20.0):
 softplus.derivatives(lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)))
 
 
+def _in_rows(x, dim):
+    """Whether the kernels for rows of a matrix take ``x``."""
+    return dim == x.ndim - 1 and x.itemsize >= 4
+
+
 @primitive(promotes="float")
 def softmax(x, *, dim):
     """e**x / sum(e**x) along ``dim``."""
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
         return np.ones_like(x)
+    if _in_rows(x, dim):
+        return kernels.softmax.softmax(np.ascontiguousarray(x).reshape(-1, x.shape[-1])).reshape(x.shape)
     out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
     np.exp(out, out=out)
     out /= np.add.reduce(out, dim, keepdims=True)
@@ -96,6 +103,8 @@ def log_softmax(x, *, dim):
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
         return np.zeros_like(x)
+    if _in_rows(x, dim):
+        return kernels.softmax.log_softmax(np.ascontiguousarray(x).reshape(-1, x.shape[-1])).reshape(x.shape)
     out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
     out -= np.log(np.add.reduce(np.exp(out), dim, keepdims=True))
     return out

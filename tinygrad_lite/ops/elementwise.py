@@ -9,6 +9,7 @@ import numpy as np
 from .. import kernels
 from ..dtypes import promote, result_dtype
 from ..graph import add, cast
+from ..kernels import threads
 from ..kernels.pool import LARGE, empty_like
 from ..primitive import primitive
 
@@ -20,6 +21,7 @@ __all__ = [
 
 
 POOLED = LARGE // 4  # elements of float32 from which on memory comes from the pool
+LONG = 1 << 13  # elements from which on our kernels are faster than NumPy's functions, of which a call costs less
 
 
 # -- arithmetic --------------------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ sqrt.derivatives(lambda g, out: g * 0.5 / out)
 @primitive(promotes="float")
 def exp(x):
     """e ** x."""
-    return np.exp(x) if x.size < POOLED else np.exp(x, out=empty_like(x))
+    return kernels.activation.exp(x) if x.size >= LONG and x.itemsize >= 4 else np.exp(x)
 
 
 exp.derivatives(lambda g, out: g * out)
@@ -190,6 +192,8 @@ tan.derivatives(lambda g, out: g * (1.0 + out * out))
 @primitive(promotes="float")
 def tanh(x):
     """Hyperbolic tangent."""
+    if x.size >= LONG and (x.itemsize == 8 or threads.worth(x.size) > 1):  # NumPy's is as fast in float32, on one thread
+        return kernels.activation.tanh(x)
     return np.tanh(x) if x.size < POOLED else np.tanh(x, out=empty_like(x))
 
 
@@ -202,17 +206,11 @@ def tanh_backward(g, y):
 tanh.derivatives(lambda g, out: tanh_backward(g, out))
 tanh_backward.derivatives(lambda h, y: tanh_backward(h, y), lambda h, g, y: h * g * y * -2.0)
 
-_LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}  # by bytes of the dtype: e to this is still finite
-
 
 @primitive(promotes="float")
 def sigmoid(x):
     """The logistic function 1 / (1 + e**-x)."""
-    out = np.negative(x, out=empty_like(x))
-    np.minimum(out, _LARGEST_EXPONENT[x.dtype.itemsize], out=out)
-    np.exp(out, out=out)
-    out += 1.0
-    return np.reciprocal(out, out=out)
+    return kernels.activation.sigmoid(x)
 
 
 @primitive

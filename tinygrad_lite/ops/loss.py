@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..errors import describe
+from ..kernels.pool import empty_like
 from ..primitive import primitive
 from .activation import log_softmax, softplus
 from .elementwise import log, maximum, square
@@ -141,7 +142,7 @@ def cross_entropy(input, target, *, reduction="mean"):
         raise TypeError(f"input must be float32 or float64, got {input.dtype}")
     rows, labels = (input, target) if matrix and input.flags.c_contiguous else (_as_rows(input), target.reshape(-1))
     scale = 1.0 if reduction != "mean" else 1.0 / labels.size if labels.size else float("nan")
-    losses, total, gradients, bad = kernels.loss.cross_entropy(rows, labels, scale)
+    losses, total, gradients, bad = kernels.softmax.cross_entropy(rows, labels, scale)
     if bad >= 0:
         _check_labels(input, target)
     if not matrix:
@@ -154,7 +155,7 @@ def cross_entropy_backward(g, input, target, gradients, *, reduction="mean"):
     """The cotangent of the loss times its gradient, (softmax - one_hot) / count, which the forward has made."""
     if reduction == "none" and input.ndim > 1:
         g = np.expand_dims(g, 1)
-    return gradients * g, None
+    return np.multiply(gradients, g, out=empty_like(gradients)), None
 
 
 def binary_cross_entropy_with_logits(input, target, reduction="mean"):

@@ -18,7 +18,11 @@ FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
 
 
 def set_precision(name):
-    """ "default": errors up to 1e-5 of the largest value (3e-5 in the gradient of the weight). "highest": 1e-6 (5e-6)."""
+    """How exact float32 convolutions are.
+
+    "default"  errors up to 1e-5 of the largest value, 3e-5 in the gradient of the weight: squares of 4 x 4 outputs (`winograd`)
+    "highest"  1e-6 and 5e-6, about the error of plain sums: squares of 2 x 2 outputs for 3 x 3 filters, plain sums for others
+    """
     if name not in ("default", "highest"):
         raise ValueError(f"set_convolution_precision: 'default' or 'highest', got {name!r}")
     winograd.precise = name == "highest"
@@ -27,7 +31,7 @@ def set_precision(name):
 def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """out[n, o, p] = sum over c, r of x[n, c, p * stride + r * dilation - before] * weight[o, c, r] (+ bias[o])."""
     (n, channels), size, kernel = x.shape[:2], x.shape[2:], weight.shape[2:]
-    if m := x.size and winograd.squares(size, kernel, stride, dilation, groups, channels, weight.shape[0], x.dtype):
+    if m := x.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, weight.shape[0], x.dtype):
         return winograd.correlate(x, weight, bias, padding, m, relu)
     if x.size and depthwise.applies(size, kernel, stride, dilation, groups, channels, weight.shape[0]):
         return depthwise.correlate(x, weight, bias, padding, relu)
@@ -43,7 +47,7 @@ def input_gradient(g, weight, size, stride, padding, dilation, groups):
     n, kernel = g.shape[0], weight.shape[2:]
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
     around = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel, padding))
-    m = g.size and winograd.squares(size, kernel, stride, dilation, groups, channels, outputs, g.dtype)
+    m = g.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, outputs, g.dtype)
     if m and min(map(min, around)) >= 0:
         return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), None, around, m)
     if (
@@ -81,7 +85,7 @@ def _woven(parts, shape, stride, dtype):
 
 def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
     """The gradient towards weight, with spatial sizes ``kernel``, of `correlate`."""
-    if m := g.size and winograd.squares(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1], x.dtype):
+    if m := g.size and winograd.squares(x.shape[2:], kernel, stride, padding, dilation, groups, x.shape[1], g.shape[1], x.dtype):
         return winograd.weight_gradient(x, g, kernel[0], padding, m)
     if g.size and depthwise.applies(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1]):
         return depthwise.weight_gradient(x, g, kernel, padding)
@@ -132,12 +136,8 @@ def _product(used, x, factors, bias, relu, out):
     if not depth:
         out[...] = 0 if bias is None else bias.reshape(groups, channels, 1)
         return
-    if (
-        used.as_it_is
-        and depth == used.channels
-        and min(depth, channels) >= 8
-        and out.shape[3] >= vector.VECTORS * vector.WIDTH // out.itemsize
-    ):
+    run = vector.VECTORS * vector.WIDTH // out.itemsize
+    if used.as_it_is and depth == used.channels and out.shape[3] == used.plane >= run and min(depth, channels) >= 8:
         return _planes(x.reshape(x.shape[0], groups, depth, -1), factors, bias, relu, out)
     runs = _runs_pay(used, channels, out.dtype)
     size, width, blocks = _blocks(channels, out.dtype, runs)

@@ -52,7 +52,7 @@ def weight_gradient(x, g, kernel, padding):
     from .. import vector
     from . import depthwise_loops as loops
 
-    n, channels, *size = x.shape
+    channels, *size = x.shape[1:]
     n_lanes = vector.WIDTH // x.itemsize
     output, columns, rows, pitch = _sizes(tuple(size), kernel, padding, n_lanes)
     n_threads = min(threads.worth(g.size * math.prod(kernel) // 8), channels)

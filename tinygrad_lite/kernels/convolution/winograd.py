@@ -16,11 +16,12 @@ precise = False  # squares of side 2, whose error is that of the plain sum; see 
 FROM_CHANNELS = 12  # below, most of a register's lanes would be empty
 
 
-def squares(size, kernel, stride, dilation, groups, channels, outputs, dtype):
+def squares(size, kernel, stride, padding, dilation, groups, channels, outputs, dtype):
     """m, the side of the squares of outputs, or 0 where Winograd's algorithm does not apply or does not pay."""
     if dtype != np.float32 or len(size) != 2 or kernel not in ((3, 3), (5, 5)) or {*stride, *dilation, groups} != {1}:
         return 0
-    if min(channels, outputs) < FROM_CHANNELS or min(size) < 4:
+    output = [n + low + high - k + 1 for n, k, (low, high) in zip(size, kernel, padding)]
+    if min(channels, outputs) < FROM_CHANNELS or min(*size, *output) < 4:
         return 0
     return 4 if not precise else 2 if kernel == (3, 3) else 0
 
@@ -77,7 +78,7 @@ def correlate(x, weight, bias, padding, m, relu=False):
     work = n * outputs * channels * math.prod(size) * r * r // 16
     n_threads = min(threads.worth(work), n)
     sizes, to_image, to_result, output = plan(n, SQUARES // channels, tuple(size), padding, r, m, n_lanes, rows, n_threads)
-    batch, height, image_width, high, wide, some, _ = sizes
+    batch, height, image_width, _, _, some, _ = sizes
     side, x_blocks = (m + r - 1) ** 2, -(-channels // n_lanes)
     room = batch * x_blocks * height * image_width * n_lanes + side * (x_blocks * some + 1) * n_lanes
     tall = -(-some // rows) * rows  # the last tile of products may be longer than what is there

@@ -21,6 +21,7 @@ from ..vector import at, lanes, pointer, tile_rows, transpose
 from .transforms import FILTER, FILTER_GRADIENT, GRADIENT, INPUT, OUTPUT, transform
 
 VECTORS = 2  # registers of an output block
+DEPTH = {3: 128, 5: 32}  # of each filter size, channels that are summed at once: sums of short sums lose less
 
 
 @part
@@ -101,20 +102,20 @@ def squares(kind, m, r, registers):
 @functools.cache
 def output(m, r, rows, n_lanes):
     """The kernel of the output, in tiles of ``rows`` squares."""
-    n, transform_x = m + r - 1, squares(INPUT, m, r, 1)
+    n, depth, transform_x = m + r - 1, DEPTH[r], squares(INPUT, m, r, 1)
 
     @part
     def multiply(squares, square_step, count, offsets, panels, products, product_step):
         """products[position, s] = sum over channels of squares[position, channel, s] * panels[position, channel]."""
         channels, width = panels.shape[1:]
         for position in range(n * n):
-            panel, table = pointer(panels[position]), pointer(offsets)
+            panel, table, ahead = pointer(panels[position]), pointer(offsets), channels * width
             for s in range(0, count, rows):
-                a, c = (
-                    at(pointer(squares), position * square_step + s * n_lanes),
-                    at(pointer(products), position * product_step + s * width),
-                )
-                tile_rows(rows, VECTORS, n_lanes, False, a, table, table, channels, panel, width, channels * width, c, width)
+                a = at(pointer(squares), position * square_step + s * n_lanes)
+                c = at(pointer(products), position * product_step + s * width)
+                for k in range(0, channels, depth):
+                    some, b = at(table, k), at(panel, k * width)
+                    tile_rows(rows, VECTORS, n_lanes, k > 0, a, some, some, min(depth, channels - k), b, width, ahead, c, width)
 
     @kernel(parallel=True)
     def winograd_output(
@@ -195,6 +196,8 @@ def weight_gradient(m, r, rows, n_lanes):
         result = work[thread, image.size : image.size + batch_size * out_blocks * out_step]
         squares = work[thread, image.size + result.size :]
         gradients = squares[n * n * square_step :]
+        if out_blocks % VECTORS:  # the register that no channel fills
+            gradients[: n * n * g_step] = 0
         image[:], result[:] = 0, 0
         for batch in share(batches, thread, n_threads):
             first = batch * batch_size

@@ -1,0 +1,179 @@
+"""Softmax over the rows of a matrix, its logarithm, and the cross-entropy with class numbers. Imported when an op first asks for
+it: `functions` imports Numba.
+
+A long row is vectorised along itself. Short rows are taken `LANES` at once and turned, into a table (classes, LANES) that stays
+in the first cache: neighbours in memory are then of one class, and no loop has an end to treat apart. Threads share the blocks
+of `LANES` rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .functions import OPTIONS, SUMMING, exp, full_width, largest, njit
+from .jit import kernel, share
+from .pool import empty_like
+
+LANES = 64
+SHORT = 48  # a row with up to so many elements is short
+WORK = 6  # tenths of a nanosecond for an element
+
+
+@njit(**OPTIONS)
+def powers(row, most, out):
+    """out = e**(row - most)."""
+    full_width()
+    for c in range(row.size):
+        out[c] = exp(row[c] - most)
+
+
+@njit(**SUMMING)
+def sum_of(row):
+    """The sum, in any order."""
+    total = row.dtype.type(0)
+    for c in range(row.size):
+        total += row[c]
+    return total
+
+
+@njit(**OPTIONS)
+def powers_of_rows(x, table, most, size):
+    """table[c, n] = e**(x[n, c] - most[n]) for up to `LANES` rows with largest elements ``most``; size[n] = the sum over c."""
+    full_width()
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            table[c, n] = x[n, c]
+    for n in range(LANES):
+        most[n], size[n] = table[0, n], 0
+    for c in range(x.shape[1]):
+        lanes = table[c]
+        for n in range(LANES):
+            most[n] = lanes[n] if lanes[n] > most[n] else most[n]
+    for c in range(x.shape[1]):
+        lanes = table[c]
+        for n in range(LANES):
+            power = exp(lanes[n] - most[n])
+            lanes[n] = power
+            size[n] += power
+
+
+@njit(**OPTIONS)
+def powers_of_block(x, out, table, most, size):
+    """The largest element and the sum of e**(element - largest) of each row, and these powers: of long rows in ``out``, of short
+    ones in ``table``, turned."""
+    if x.shape[1] <= SHORT:
+        powers_of_rows(x, table, most, size)
+    else:
+        for n in range(x.shape[0]):
+            most[n] = largest(x[n])
+            powers(x[n], most[n], out[n])
+            size[n] = sum_of(out[n])
+
+
+@njit(**OPTIONS)
+def divide_block(out, table, size, scale):
+    """The powers of a block times ``scale`` / their sum, in ``out``."""
+    for n in range(out.shape[0]):
+        row, factor = out[n], scale / size[n]
+        if row.size <= SHORT:
+            for c in range(row.size):
+                row[c] = table[c, n] * factor
+        else:
+            for c in range(row.size):
+                row[c] *= factor
+
+
+@njit(**OPTIONS)
+def scratch(x):
+    """The table for `LANES` short rows, and room for the largest element and the sum of each row of a block."""
+    classes = x.shape[1] if x.shape[1] <= SHORT else 0
+    return np.zeros((classes, LANES), x.dtype), np.empty(LANES, x.dtype), np.empty(LANES, x.dtype)
+
+
+@kernel(parallel=True)
+def softmax_loop(thread, n_threads, x, out):
+    """out = e**x / sum(e**x) of each row."""
+    count = x.shape[0]
+    for block in share((count + LANES - 1) // LANES, thread, n_threads):
+        first, last = block * LANES, min(count, (block + 1) * LANES)
+        table, most, size = scratch(x)
+        powers_of_block(x[first:last], out[first:last], table, most, size)
+        divide_block(out[first:last], table, size, x.dtype.type(1))
+
+
+@kernel(parallel=True)
+def log_softmax_loop(thread, n_threads, x, out):
+    """out = x - log(sum(e**x)) of each row."""
+    count, classes = x.shape
+    for block in share((count + LANES - 1) // LANES, thread, n_threads):
+        first, last = block * LANES, min(count, (block + 1) * LANES)
+        table, most, size = scratch(x)
+        powers_of_block(x[first:last], out[first:last], table, most, size)
+        for n in range(last - first):
+            row, result, less, more = x[first + n], out[first + n], most[n], np.log(size[n])
+            for c in range(classes):
+                result[c] = row[c] - less - more
+
+
+@kernel(parallel=True)
+def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradients):
+    """losses = log(sum(e**row)) - row[label] of each row, gradients = (softmax - one_hot) * scale. Returns the sum of the losses
+    and the first row with a bad label, or -1."""
+    count, classes = logits.shape
+    total = 0.0
+    for block in share((count + LANES - 1) // LANES, thread, n_threads):
+        first, last = block * LANES, min(count, (block + 1) * LANES)
+        for i in range(first, last):
+            if target[i] < 0 or target[i] >= classes:
+                return 0.0, i
+        table, most, size = scratch(logits)
+        powers_of_block(logits[first:last], gradients[first:last], table, most, size)
+        divide_block(gradients[first:last], table, size, scale)
+        for n in range(last - first):
+            i, label = first + n, target[first + n]
+            gradients[i, label] -= scale
+            losses[i] = np.log(size[n]) - (logits[i, label] - most[n])
+            total += losses[i]
+    return total, -1
+
+
+def softmax(x):
+    """e**x / sum(e**x) of each row of a matrix."""
+    out = empty_like(x)
+    softmax_loop.run(WORK * x.size, x, out)
+    return out
+
+
+def softmax_twin(x):
+    """`softmax` by NumPy."""
+    powers = np.exp(x - x.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def log_softmax(x):
+    """log(softmax(x)) of each row of a matrix."""
+    out = empty_like(x)
+    log_softmax_loop.run(WORK * x.size, x, out)
+    return out
+
+
+def log_softmax_twin(x):
+    """`log_softmax` by NumPy."""
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def cross_entropy(logits, target, scale):
+    """``logits`` (rows, classes), ``target`` (rows) -> losses (rows), their sum, their gradients times ``scale`` (rows, classes),
+    and the first row with a bad label or -1."""
+    gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
+    result = cross_entropy_loop.run(WORK * logits.size, logits, target, logits.dtype.type(scale), losses, gradients)
+    if type(result) is list:  # of each thread
+        return losses, sum(total for total, _ in result), gradients, min((bad for _, bad in result if bad >= 0), default=-1)
+    return losses, result[0], gradients, result[1]
+
+
+def cross_entropy_twin(logits, target, scale):
+    """`cross_entropy` of good labels, by NumPy."""
+    losses = -log_softmax_twin(logits)[np.arange(len(logits)), target]
+    return losses, losses.sum(), (softmax_twin(logits) - (target[:, None] == np.arange(logits.shape[1]))) * scale, -1
