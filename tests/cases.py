@@ -869,6 +869,7 @@ for name, left, right in [("dot", (3,), (3,)), ("mm", (2, 3), (3, 2)), ("bmm", (
 composed("max-all", tl.max, np.max, distinct(2, 3))
 composed("min-dim", lambda x: tl.min(x, 0), lambda x: (np.min(x, 0), np.argmin(x, 0)), distinct(2, 3))
 composed("max-two", lambda x, y: tl.max(x, y), np.maximum, normal(2, 3), normal(3))
+import cases_activation  # noqa: E402, F401
 import cases_convolution  # noqa: E402, F401  (its rows join these)
 import cases_normalisation  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401

@@ -49,9 +49,7 @@ def batch_backward_reference(g, g_mean, g_variance, x, weight, bias, eps=1e-5):
     g_centred = g_hat / by_channel(std, x) + 2 * centred * by_channel(g_variance, x)
     g_x = g_centred - by_channel(g_centred.mean(others(x)) - g_mean / n, x)
     return tuple(
-        v
-        for v, there in ((g_x, x), ((g * centred).sum(others(x)) / std, weight), (g.sum(others(x)), bias))
-        if there is not None
+        v for v, there in ((g_x, x), ((g * centred).sum(others(x)) / std, weight), (g.sum(others(x)), bias)) if there is not None
     )
 
 
@@ -60,7 +58,11 @@ def given_backward_reference(g, x, mean, variance, weight, bias, eps=1e-5):
     g_hat = g if weight is None else g * by_channel(weight, x)
     g_variance = -(g_hat * centred).sum(others(x)) / (2 * std**3)
     values = g_hat / by_channel(std, x), -g_hat.sum(others(x)) / std, g_variance
-    return (*values, *([] if weight is None else [(g * centred).sum(others(x)) / std]), *([] if bias is None else [g.sum(others(x))]))
+    return (
+        *values,
+        *([] if weight is None else [(g * centred).sum(others(x)) / std]),
+        *([] if bias is None else [g.sum(others(x))]),
+    )
 
 
 def present(outs):
@@ -133,7 +135,8 @@ def response_backward_reference(g, x, size, alpha=1e-4, beta=0.75, k=1.0):
 
 for shape, options in [
     ((2, 5, 3), {"size": 3, "alpha": 0.5}), ((1, 4, 2, 3), {"size": 4, "alpha": 2.0, "beta": 0.6, "k": 0.7}),
-    ((2, 3, 1), {"size": 7, "alpha": 0.3, "beta": 1.0, "k": 2.0}), ((2, 4, 2), {"size": 1}), ((2, 2, 2, 2, 2), {"size": 2, "alpha": 1.0}),
+    ((2, 3, 1), {"size": 7, "alpha": 0.3, "beta": 1.0, "k": 2.0}), ((2, 4, 2), {"size": 1}), ((2, 2, 2, 2, 2), {"size": 2,
+        "alpha": 1.0}),
     ((0, 3, 2), {"size": 3}), ((2, 0, 2), {"size": 3}),
 ]:  # fmt: skip
     case("local_response_norm", response_reference, normal(*shape), **options)

@@ -68,22 +68,18 @@ def test_doctor_tells_old_kernels_and_a_folder_that_cannot_be_written(tmp_path, 
     assert "1.0 MB; it cannot be written: what is missing is compiled in every run" in doctor.kernel_cache()
 
 
-WARM = """
+SMALL = """
 import tinygrad_lite.warmup as w
-w.MODELS = {name: w.MODELS[name] for name in ("perceptron", "LeNet-5")}
-print(w.warmup())
-"""
-STEP = """
-from tinygrad_lite import warmup
+from tinygrad_lite import nn
 from tinygrad_lite.kernels import jit
-jit.PATIENCE = 0
-warmup.training_step("LeNet-5", "SGD", batch=2)
-warmup.training_step("LeNet-5", "SGD", batch=64)
-warmup.training_step("perceptron", "Adam", batch=64)
+w.MODELS = {"perceptron": (1, 8, lambda: [nn.Flatten(), nn.Linear(64, 10)])}
+w.OPTIMIZERS = {"SGD": w.OPTIMIZERS["SGD"]}
 """
+STEP = "jit.PATIENCE = 0\nfor batch in (2, 64): w.training_step({!r}, 'SGD', batch)"
+WHOLE = "import tinygrad_lite.warmup as w\nfrom tinygrad_lite.kernels import jit\n"
 
 
-def check(warm, tmp_path):
+def check(warm, step, tmp_path):
     """The first warmup compiles, the second finds all, a step after it compiles nothing."""
     first, second = run(*warm, cache=tmp_path), run(*warm, cache=tmp_path)
     for done, compiled in ((first, r"[1-9]\d*"), (second, "0")):
@@ -91,22 +87,21 @@ def check(warm, tmp_path):
         pattern = rf"{compiled} kernels compiled in [\d.]+ s; ([1-9]\d*) kept in {tmp_path}/\w{{16}} \([\d.]+ MB\)$"
         assert re.match(pattern, done.stdout.splitlines()[0]), done.stdout
         assert "compiling:" in done.stderr and "100%" in done.stderr and "compiling kernels" not in done.stderr
-    step = run("-c", STEP, cache=tmp_path)
-    assert step.returncode == 0 and step.stderr == ""
+    done = run("-c", step, cache=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
 
 
 def test_warmup(tmp_path):
-    check(("-c", WARM), tmp_path)
+    check(("-c", SMALL + "w.warmup()"), SMALL + STEP.format("perceptron"), tmp_path)
 
 
 @pytest.mark.proof
 def test_the_whole_warmup(tmp_path):
-    check(("-m", "tinygrad_lite", "warmup"), tmp_path)
+    check(("-m", "tinygrad_lite", "warmup"), WHOLE + STEP.format("LeNet-5"), tmp_path)
 
 
-def test_warmup_without_a_folder(tmp_path):
-    code = "import tinygrad_lite.warmup as w\nw.MODELS = {'perceptron': w.MODELS['perceptron']}\nw.warmup(progress=False)"
-    done = run("-c", code, cache="/proc/nowhere", NUMBA_NUM_THREADS="1")
+def test_warmup_without_a_folder():
+    done = run("-c", SMALL + "w.warmup(progress=False)", cache="/proc/nowhere", NUMBA_NUM_THREADS="1")
     assert done.returncode == 0 and done.stderr == ""
     assert re.match(r"compiled in [\d.]+ s, but nothing can be kept: /proc/nowhere cannot be written\n", done.stdout)
 

@@ -37,12 +37,12 @@ def softmax_case(shape, dtype):
     return [np.asarray(a, dtype) for a in ours], [np.asarray(a, dtype) for a in twin]
 
 
-def rows_case(name):
+def rows_case(name, n_arrays=1):
     def check(shape, dtype):
         if len(shape) != 2:
             return [], []
-        x = RNG.standard_normal(shape).astype(dtype) * 10
-        return [getattr(kernels.softmax, name)(x)], [getattr(kernels.softmax, f"{name}_twin")(x)]
+        x = [RNG.standard_normal(shape).astype(dtype) * 3 for _ in range(n_arrays)]
+        return [getattr(kernels.softmax, name)(*x)], [getattr(kernels.softmax, f"{name}_twin")(*x)]
 
     return check
 
@@ -92,6 +92,8 @@ CASES = {
     "cross_entropy_loop": softmax_case,
     "softmax_loop": rows_case("softmax"),
     "log_softmax_loop": rows_case("log_softmax"),
+    "softmax_backward_loop": rows_case("softmax_backward", 2),
+    "log_softmax_backward_loop": rows_case("log_softmax_backward", 2),
 }
 SHAPES = [(1,), (7,), (33,), (3, 5), (16, 10), (130, 3), (2, 300), (1, 1), (2, 3, 4), (1000,)]
 

@@ -56,7 +56,18 @@ def test_a_misleading_beginning(shape):
     np.testing.assert_allclose(variances, far.astype(np.float64).var(others(far)), rtol=2e-6)
 
 
-SHAPES = [(7, 5), (2, 3, 31), (2, 3, 32), (3, 70, 33), (2, 3, 9, 11), (2, 300, 2), (3, 2, CHUNK + 5), (2 * ROWS + 3, 3), (2, 1, 1), (1, 4, 5)]
+SHAPES = [
+    (7, 5),
+    (2, 3, 31),
+    (2, 3, 32),
+    (3, 70, 33),
+    (2, 3, 9, 11),
+    (2, 300, 2),
+    (3, 2, CHUNK + 5),
+    (2 * ROWS + 3, 3),
+    (2, 1, 1),
+    (1, 4, 5),
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -90,9 +101,13 @@ def test_threads_change_nothing(shape, monkeypatch):
     results = []
     for n in (1, 2, 3):
         monkeypatch.setattr(normalisation.forward_runs, "run", lambda work, *args, n=n: normalisation.forward_runs.on(n, *args))
-        monkeypatch.setattr(normalisation.forward_columns, "run", lambda work, *args, n=n: normalisation.forward_columns.on(n, *args))
+        monkeypatch.setattr(
+            normalisation.forward_columns, "run", lambda work, *args, n=n: normalisation.forward_columns.on(n, *args)
+        )
         monkeypatch.setattr(normalisation.backward_runs, "run", lambda work, *args, n=n: normalisation.backward_runs.on(n, *args))
-        monkeypatch.setattr(normalisation.backward_columns, "run", lambda work, *args, n=n: normalisation.backward_columns.on(n, *args))
+        monkeypatch.setattr(
+            normalisation.backward_columns, "run", lambda work, *args, n=n: normalisation.backward_columns.on(n, *args)
+        )
         monkeypatch.setattr(local_response.forward_loop, "run", lambda work, *args, n=n: local_response.forward_loop.on(n, *args))
         out, statistics, found = normalisation.batch_norm(x, None, None, 1e-5)
         gradients = normalisation.batch_norm_backward(g, x, None, 1e-5, statistics, *found)
@@ -295,7 +310,8 @@ def test_a_network_with_normalisation_learns():
 # -- errors --------------------------------------------------------------------------------------------------------
 
 ERRORS = [
-    (lambda: nn.BatchNorm1d(3)(tl.zeros(1, 3)), ValueError, "batch_norm: in training there must be more than one value for each channel"),
+    (lambda: nn.BatchNorm1d(3)(tl.zeros(1, 3)), ValueError,
+        "batch_norm: in training there must be more than one value for each channel"),
     (lambda: nn.BatchNorm1d(3)(tl.zeros(1, 3, 1)), ValueError, "more than one value for each channel"),
     (lambda: nn.Sequential(nn.BatchNorm1d(3))(tl.zeros(2, 4)), ValueError,
      r"BatchNorm1d in 0: expected \(batch, 3\) or \(batch, 3, length\), got \(2, 4\)"),
@@ -310,7 +326,7 @@ ERRORS = [
     (lambda: tl.batch_norm(tl.zeros(2, 3), tl.zeros(3), tl.ones(3), tl.ones(4)), ValueError, r"weight is \(4,\) float32"),
     (lambda: tl.batch_norm(tl.zeros(2, 3), tl.zeros(3), tl.ones(3), eps=-1.0), ValueError, "eps must not be negative"),
     (lambda: tl.batch_norm(tl.zeros(3), tl.zeros(3), tl.ones(3)), ValueError, r"x must be \(batch, channels\)"),
-    (lambda: tl.local_response_norm(tl.zeros(2, 3), size=2), ValueError, r"local_response_norm: x must be \(batch, channels, places"),
+    (lambda: tl.local_response_norm(tl.zeros(2, 3), size=2), ValueError, r"local_response_norm: x must be \(batch, channels"),
     (lambda: tl.local_response_norm(tl.zeros(2, 3, 4), size=0), ValueError, "size must be a number of channels, 1 or more, got 0"),
     (lambda: tl.local_response_norm(tl.zeros(2, 3, 4), size=2.0), ValueError, "size must be a number of channels"),
     (lambda: tl.local_response_norm(tl.zeros(2, 3, 4)), TypeError, "size"),

@@ -25,8 +25,8 @@ from .rows import NAMES
 
 SUITE = "convolution"
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"}
-FULL = Effort(seconds=0.01, rounds=11, budget=2.5, samples=2, processes=5, alone=1, steps=5, check_steps=3)
-DEFAULT_MALLOC = Effort(seconds=0.01, rounds=7, budget=1.5, samples=2, processes=3, check_steps=3)
+FULL = Effort(seconds=0.01, rounds=11, budget=2.0, samples=2, processes=5, alone=1, steps=5, check_steps=3)
+DEFAULT_MALLOC = Effort(seconds=0.01, rounds=7, budget=1.0, samples=2, processes=2, check_steps=3)
 QUICK = Effort(seconds=0.001, rounds=1, samples=1, processes=1, alone=1, steps=1, check_steps=2, memory_rows=1)
 
 

@@ -10,7 +10,11 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
 RNG = np.random.default_rng(0)
 
-SHAPES = {"BatchNorm1d": [(6, 5), (4, 5, 9), (3, 5, 60)], "BatchNorm2d": [(4, 5, 3, 3), (3, 5, 8, 9)], "BatchNorm3d": [(3, 5, 2, 3, 4)]}
+SHAPES = {
+    "BatchNorm1d": [(6, 5), (4, 5, 9), (3, 5, 60)],
+    "BatchNorm2d": [(4, 5, 3, 3), (3, 5, 8, 9)],
+    "BatchNorm3d": [(3, 5, 2, 3, 4)],
+}
 OPTIONS = [
     {}, {"momentum": 0.3, "eps": 1e-2}, {"momentum": None}, {"affine": False}, {"track_running_stats": False},
     {"affine": False, "track_running_stats": False}, {"bias": False},

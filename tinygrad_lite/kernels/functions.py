@@ -175,7 +175,9 @@ def _functions(precision):
     return exp, expm1, log, sigmoid, tanh, largest
 
 
-EXP, EXPM1, LOG, SIGMOID, TANH, LARGEST = ({types.float32: f, types.float64: g} for f, g in zip(_functions(SINGLE), _functions(DOUBLE)))
+EXP, EXPM1, LOG, SIGMOID, TANH, LARGEST = (
+    {types.float32: f, types.float64: g} for f, g in zip(_functions(SINGLE), _functions(DOUBLE))
+)
 
 
 @njit(**OPTIONS)

@@ -60,7 +60,8 @@ def batch_norm(x, weight, bias, eps, statistics=None):
 
 
 def batch_norm_backward(g, x, weight, eps, statistics, g_mean=None, g_variance=None):
-    """Gradients of `batch_norm` towards x, weight and bias. ``g_mean`` and ``g_variance`` (channels) are those by the estimates that
+    """Gradients of `batch_norm` towards x, weight and bias. ``g_mean`` and ``g_variance`` (channels) are those by the estimates
+    that
     it returned; None where the statistics were given."""
     g_x, planes, channels, training = empty_like(x), _planes(x), x.shape[1], g_mean is not None
     found = [_or_filled(a, 0, channels, x.dtype) for a in (g_mean, g_variance)]
@@ -92,5 +93,5 @@ def move_twin(running_mean, running_var, batches, mean, variance, rate, cumulati
 def move(running_mean, running_var, batches, mean, variance, rate, cumulative):
     """running += rate * (new - running) for mean and variance; batches += 1, and rate = 1 / batches if ``cumulative``."""
     arrays = running_mean, running_var, mean, variance
-    simple = all([a.flags.carray and a.dtype is mean.dtype for a in arrays]) and batches.flags.writeable
+    simple = all(a.flags.carray and a.dtype is mean.dtype for a in arrays) and batches.flags.writeable
     (move_loop if simple else move_twin)(running_mean, running_var, batches, mean, variance, float(rate), cumulative)

@@ -99,7 +99,8 @@ def column_statistics(x, first, last, places, columns, statistics):
 
 @kernel(parallel=True)
 def forward_columns(thread, n_threads, x, weight, bias, eps, training, out, statistics, found, block, places):
-    """out = (x - mean) / sqrt(variance + eps) * weight + bias, by the rows mean, variance of ``statistics``, which in training are put
+    """out = (x - mean) / sqrt(variance + eps) * weight + bias, by the rows mean, variance of ``statistics``, which in training
+    are put
     out first; ``block`` channels at a time."""
     images, channels = x.shape[0], weight.size
     for k in share((channels + block - 1) // block, thread, n_threads):
@@ -135,7 +136,8 @@ def backward_columns(
             into_channels(columns[1], places, mixed)
         for c in range(low, high):
             own = backward_terms(
-                c, statistics, weight, eps, images * places, training, totals[c - low], mixed[c - low], g_mean, g_variance, g_weight,
+                c, statistics, weight, eps, images * places, training, totals[c - low], mixed[c - low], g_mean, g_variance,
+                    g_weight,
                 g_bias,
             )  # fmt: skip
             for j in range(c * places - first, (c + 1) * places - first):

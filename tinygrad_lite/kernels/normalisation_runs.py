@@ -3,7 +3,8 @@
 The numbers of a channel are read again while they lie in the second cache: threads share blocks of channels, and all passes over a
 block come one after the other.
 
-Sums are taken of x - shift, in the array's precision over few numbers and in float64 beyond. The shift is near the mean or, where it
+Sums are taken of x - shift, in the array's precision over few numbers and in float64 beyond. The shift is near the mean or, where
+it
 turns out to lie more than a standard deviation off, the sums are taken again: so the variance loses at most a bit to
 cancellation, however large the mean (Chan, Golub and LeVeque, 1983).
 """
@@ -28,7 +29,8 @@ def mean_and_variance(total, squares, count, shift):
 
 @njit(**OPTIONS)
 def forward_terms(c, statistics, weight, bias, eps, count, found):
-    """shift, factor, offset: (x - shift) * factor + offset = (x - mean) / sqrt(variance + eps) * weight + bias. ``found`` takes the mean
+    """shift, factor, offset: (x - shift) * factor + offset = (x - mean) / sqrt(variance + eps) * weight + bias. ``found`` takes
+    the mean
     and the variance divided by the number of values less one."""
     mean, variance, number = statistics[0, c], statistics[1, c], weight.dtype.type
     found[0, c], found[1, c] = mean, variance * (count / (count - 1))
@@ -121,7 +123,8 @@ def run_statistics(x, low, high, statistics):
 
 @kernel(parallel=True)
 def forward_runs(thread, n_threads, x, weight, bias, eps, training, out, statistics, found, block):
-    """out = (x - mean) / sqrt(variance + eps) * weight + bias, by the rows mean, variance of ``statistics``, which in training are put
+    """out = (x - mean) / sqrt(variance + eps) * weight + bias, by the rows mean, variance of ``statistics``, which in training
+    are put
     out first; ``block`` channels at a time."""
     images, channels, places = x.shape
     for k in share((channels + block - 1) // block, thread, n_threads):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .. import creation, ops
 from ..errors import located
 from ..state import local
@@ -21,7 +23,7 @@ class _BatchNorm(Module):
     num_batches_tracked        how many batches they have seen
     """
 
-    shapes = {}  # what the input may be, by its number of dimensions
+    shapes: ClassVar = {}  # what the input may be, by its number of dimensions
 
     def __init__(
         self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, dtype=None, *, bias=True
@@ -64,7 +66,7 @@ class BatchNorm1d(_BatchNorm):
     running_mean, running_var  (num_features) or None, what is taken in evaluation; num_batches_tracked counts what they have seen
     """
 
-    shapes = {2: "(batch, {0})", 3: "(batch, {0}, length)"}
+    shapes: ClassVar = {2: "(batch, {0})", 3: "(batch, {0}, length)"}
 
 
 class BatchNorm2d(_BatchNorm):
@@ -74,7 +76,7 @@ class BatchNorm2d(_BatchNorm):
     running_mean, running_var  (num_features) or None, what is taken in evaluation; num_batches_tracked counts what they have seen
     """
 
-    shapes = {4: "(batch, {0}, height, width)"}
+    shapes: ClassVar = {4: "(batch, {0}, height, width)"}
 
 
 class BatchNorm3d(_BatchNorm):
@@ -84,7 +86,7 @@ class BatchNorm3d(_BatchNorm):
     running_mean, running_var  (num_features) or None, what is taken in evaluation; num_batches_tracked counts what they have seen
     """
 
-    shapes = {5: "(batch, {0}, depth, height, width)"}
+    shapes: ClassVar = {5: "(batch, {0}, depth, height, width)"}
 
 
 class LocalResponseNorm(Module):

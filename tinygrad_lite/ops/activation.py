@@ -11,7 +11,7 @@ from ..kernels.pool import empty_like
 from ..primitive import primitive
 from ..record import Value
 from . import random
-from .elementwise import LONG, erf, exp, expm1, sigmoid, where
+from .elementwise import LONG, abs, erf, exp, expm1, log1p, maximum, tanh, where
 from .reduction import sum
 from .shape import canonical_dim
 
@@ -43,40 +43,69 @@ def leaky_relu(x, *, negative_slope=0.01):
 leaky_relu.derivatives(lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
 
 
-def elu(x, alpha=1.0):
-    """x for x > 0, else alpha * (e**x - 1) (Clevert et al., 2015)."""
+def _elu_twin(x, *, alpha=1.0):
     return where(x > 0, x, expm1(where(x > 0, 0.0, x)) * alpha)
 
 
-def gelu(x, approximate="none"):
-    """x times the standard normal distribution function of x (Hendrycks and Gimpel, 2016); "tanh" approximates it."""
+@primitive(promotes="float", twin=_elu_twin)
+def elu(x, *, alpha=1.0):
+    """x for x > 0, else alpha * (e**x - 1) (Clevert et al., 2015); the derivative at 0 is alpha."""
+    return kernels.activation.elu(x, alpha)
+
+
+@elu.backward
+def elu_backward(g, x, *, alpha=1.0):
+    """g for x > 0, else g * alpha * e**x."""
+    return kernels.activation.elu_backward(g, x, alpha)
+
+
+def _gelu_twin(x, *, approximate="none"):
     if approximate == "tanh":
-        inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
-        return x * (_tanh(inner) + 1.0) * 0.5
-    if approximate != "none":
-        raise ValueError(f"gelu: approximate is 'none' or 'tanh', got {approximate!r}")
+        return x * (tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)) + 1.0) * 0.5
     return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
 
 
-def _tanh(x):
-    from .elementwise import tanh
+@primitive(promotes="float", twin=_gelu_twin)
+def gelu(x, *, approximate="none"):
+    """x times the standard normal distribution function of x (Hendrycks and Gimpel, 2016); "tanh" approximates it."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"approximate is 'none' or 'tanh', got {approximate!r}")
+    if approximate == "tanh":
+        return kernels.activation.gelu_tanh(x)
+    if x.itemsize == 8:  # the kernel's error function is exact to float32
+        return _gelu_twin(x)
+    return kernels.activation.gelu(x)
 
-    return tanh(x)
+
+@gelu.backward
+def gelu_backward(g, x, *, approximate="none"):
+    """g times (distribution + x * density) of the standard normal distribution, or g times the derivative of its approximation."""
+    if approximate == "tanh":
+        return kernels.activation.gelu_tanh_backward(g, x)
+    if x.itemsize == 8:
+        return g * ((erf(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+    return kernels.activation.gelu_backward(g, x)
 
 
-@primitive(promotes="float")
+def _softplus_twin(x, *, beta=1.0, threshold=20.0):
+    z = x * beta
+    return where(z > threshold, x, (maximum(z, 0.0) + log1p(exp(-abs(z)))) / beta)
+
+
+@primitive(promotes="float", twin=_softplus_twin)
 def softplus(x, *, beta=1.0, threshold=20.0):
     """log(1 + e**(beta x)) / beta, a smooth relu; the line x itself where beta x > threshold."""
-    scaled = x * beta
-    out = np.logaddexp(scaled, x.dtype.type(0)) / beta
-    return np.where(scaled > threshold, x, out)
+    return kernels.activation.softplus(x, beta, threshold)
 
 
-softplus.derivatives(lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)))
+@softplus.backward
+def softplus_backward(g, x, *, beta=1.0, threshold=20.0):
+    """g times the logistic function of beta x, g itself where beta x > threshold."""
+    return kernels.activation.softplus_backward(g, x, beta, threshold)
 
 
 def _in_rows(x, dim):
-    """Whether the kernels for rows of a matrix take ``x``."""
+    """Whether ``dim`` runs along rows, for which there are kernels."""
     return dim == x.ndim - 1 and x.itemsize >= 4
 
 
@@ -87,14 +116,27 @@ def softmax(x, *, dim):
     if not x.size or not x.ndim:
         return np.ones_like(x)
     if _in_rows(x, dim):
-        return kernels.softmax.softmax(np.ascontiguousarray(x).reshape(-1, x.shape[-1])).reshape(x.shape)
+        return kernels.softmax.softmax(x)
     out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
     np.exp(out, out=out)
     out /= np.add.reduce(out, dim, keepdims=True)
     return out
 
 
-softmax.derivatives(lambda g, out, dim: out * (g - _sum_along(g * out, dim)))
+@primitive
+def softmax_backward(g, y, *, dim):
+    """y * (g - sum(g * y)) along ``dim``: the derivative of `softmax` by its value y."""
+    dim = canonical_dim(dim, y.ndim)
+    if y.size and y.ndim and _in_rows(y, dim):
+        return kernels.softmax.softmax_backward(g, y)
+    return y * (g - np.add.reduce(g * y, dim if y.ndim else (), keepdims=True))
+
+
+softmax.derivatives(lambda g, out, dim: softmax_backward(g, out, dim=dim))
+softmax_backward.derivatives(
+    lambda h, y, dim: softmax_backward(h, y, dim=dim),
+    lambda h, g, y, dim: h * (g - _sum_along(g * y, dim)) - g * _sum_along(h * y, dim),
+)
 
 
 @primitive(promotes="float")
@@ -104,13 +146,26 @@ def log_softmax(x, *, dim):
     if not x.size or not x.ndim:
         return np.zeros_like(x)
     if _in_rows(x, dim):
-        return kernels.softmax.log_softmax(np.ascontiguousarray(x).reshape(-1, x.shape[-1])).reshape(x.shape)
+        return kernels.softmax.log_softmax(x)
     out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
     out -= np.log(np.add.reduce(np.exp(out), dim, keepdims=True))
     return out
 
 
-log_softmax.derivatives(lambda g, out, dim: g - exp(out) * _sum_along(g, dim))
+@primitive
+def log_softmax_backward(g, y, *, dim):
+    """g - e**y * sum(g) along ``dim``: the derivative of `log_softmax` by its value y."""
+    dim = canonical_dim(dim, y.ndim)
+    if y.size and y.ndim and _in_rows(y, dim):
+        return kernels.softmax.log_softmax_backward(g, y)
+    return g - np.exp(y) * np.add.reduce(g, dim if y.ndim else (), keepdims=True)
+
+
+log_softmax.derivatives(lambda g, out, dim: log_softmax_backward(g, out, dim=dim))
+log_softmax_backward.derivatives(
+    lambda h, y, dim: h - _sum_along(h * exp(y), dim),
+    lambda h, g, y, dim: -h * exp(y) * _sum_along(g, dim),
+)
 
 
 def _sum_along(x, dim):

@@ -42,7 +42,6 @@ def _forward(grid, shape, dtype, count, largest):
     if not n_planes * grid.windows:
         return Call(out)
     work, flat, count = n_planes * grid.windows * grid.taps, (n_planes, grid.windows), dtype.type(count)
-    end = dtype.type(-math.inf if largest else 0), count
     n_rows = tables.lanes(grid.count[-1]) if grid.in_rows else 0
     n = n_rows or tables.lanes(grid.windows * n_planes)
     if grid.whole and not largest:
@@ -53,7 +52,7 @@ def _forward(grid, shape, dtype, count, largest):
         fixed = (grid.size[-1], *axes, steps) if largest else (grid.size[-1], *axes, steps, count)
         loop = loops.max_loop if largest else loops.sum_loop
         return Call(out, loop, 4 * work, fixed, (n_planes, math.prod(grid.size)), flat)
-    end += () if largest else (NO_INDICES if n_rows else NO_INDICES[0],)
+    end = dtype.type(-math.inf if largest else 0), count, *(() if largest else (NO_INDICES if n_rows else NO_INDICES[0],))
     if n_rows:
         (in_pairs, unrolled), first = grid.by_rows
         loop, result = _rows().pool_rows(largest, n, in_pairs, unrolled), (n_planes, grid.rows.count, grid.columns.count)
