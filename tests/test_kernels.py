@@ -104,7 +104,7 @@ SHAPES = [(1,), (7,), (33,), (3, 5), (16, 10), (130, 3), (2, 300), (1, 1), (2, 3
 def test_a_kernel_equals_its_twin(name, dtype, shape):
     ours, twin = CASES[name](shape, dtype)
     for a, b in zip(ours, twin):
-        largest = max(1, np.abs(b).max(initial=0))  # a difference of large numbers loses what is small beside them, in twin and kernel
+        largest = max(1, np.abs(b).max(initial=0))  # where large numbers cancel, both round by their size
         rtol, atol = (2e-5, 1e-6 * largest) if dtype == np.float32 else (1e-12, 1e-13 * largest)
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 

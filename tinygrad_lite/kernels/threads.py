@@ -92,8 +92,8 @@ def call(compiled, n, args):
     """The results of ``compiled(thread, n, *args)`` for each thread number below ``n``, made at once: the caller takes number 0. If
     another thread has the workers now, the caller makes all calls itself.
 
-    Python's own threads, since a compiled kernel runs without the interpreter's lock: Numba's parallel loops wake their threads
-    no faster, and compile each kernel several times longer.
+    Python's own threads, since a compiled kernel runs without the interpreter's lock: a parallel loop of Numba's takes three times
+    as long to compile.
     """
     team = _team
     if not team.acquire(blocking=False):
