@@ -21,10 +21,10 @@ demo: $(VENV)/demo.stamp          ## train on real handwritten digits, draw the 
 	$(BIN)/python -m tinygrad_lite demo
 
 test: $(VENV)/test.stamp          ## all tests but the slow proofs and the comparison with PyTorch
-	$(BIN)/python -m pytest -m "not proof and not parity"
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 -m "not proof and not parity"
 
 parity: $(VENV)/test.stamp        ## compare with PyTorch, where it is installed in $(VENV)
-	$(BIN)/python -m pytest -m parity || test $$? -eq 5  # 5: no test was there to run
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 -m parity || test $$? -eq 5  # 5: no test was there to run
 
 proof: $(VENV)/test.stamp         ## learning runs and long fuzzing
 	$(BIN)/python -m pytest -m proof

@@ -1,5 +1,5 @@
-"""exp, log, sigmoid and tanh inside of kernels: how exact they are over the whole range, what they do at its ends, and that the
-loops which call them are vectorised. The ops that use them stand at the end."""
+"""exp, expm1, log, sigmoid, tanh and erf inside of kernels: how exact they are over the whole range, what they do at its ends, and
+that the loops which call them are vectorised. The ops that use them stand at the end."""
 
 import os
 import platform
@@ -10,6 +10,7 @@ import sys
 import numba
 import numpy as np
 import pytest
+import scipy.special
 
 import tinygrad_lite as tl
 from tinygrad_lite.kernels import activation, functions
@@ -24,7 +25,11 @@ def sigmoid(x):
 
 
 # and units in the last place
-FUNCTIONS = {"exp": (np.exp, 1.2), "log": (np.log, 1.2), "sigmoid": (sigmoid, 2.4), "tanh": (np.tanh, 1.5)}
+FUNCTIONS = {
+    "exp": (np.exp, 1.2), "expm1": (np.expm1, 2), "log": (np.log, 1.2), "sigmoid": (sigmoid, 2.4), "tanh": (np.tanh, 1.5),
+    "erf": (scipy.special.erf, 1.2),
+}  # fmt: skip
+OF_FLOAT64 = [name for name in FUNCTIONS if name != "erf"]  # that one is for float32 alone
 LOOPS = {}
 
 
@@ -70,7 +75,7 @@ def test_float32_over_the_whole_range(name):
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="no longer doubles to compare with")
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", OF_FLOAT64)
 def test_float64(name):
     rng, (reference, bound) = np.random.default_rng(0), FUNCTIONS[name]
     wide = [(-745, 709.7), (-40, 40), (-2, 2), (-1e-3, 1e-3), (-746, -706)]
@@ -87,8 +92,8 @@ def test_float64(name):
     ("tanh", {0.0: 0, INF: 1, -INF: -1, 1e30: 1, -1e30: -1}),
 ])  # fmt: skip
 def test_at_the_ends(name, values, dtype):
-    """With the same number in all lanes, and alone at the end of a loop."""
-    for x, expected in {**values, NAN: NAN}.items():
+    """With the same number in all lanes, and alone at the end of a loop; -0 as 0."""
+    for x, expected in {**values, NAN: NAN, **({-0.0: values[0.0]} if 0.0 in values else {})}.items():
         np.testing.assert_array_equal(applied(name, np.full(67, x, dtype)), np.full(67, expected, dtype))
 
 
@@ -134,7 +139,7 @@ X86 = platform.machine().lower() in ("x86_64", "amd64")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_loops_are_vectorised(name):
     loop = loop_of(name)
-    for dtype, packed in ((np.float32, "ps"), (np.float64, "pd")):
+    for dtype, packed in ((np.float32, "ps"), (np.float64, "pd"))[: 1 + (name in OF_FLOAT64)]:
         applied(name, np.ones(3, dtype))
         types = tuple(numba.typeof(np.ones(3, dtype)) for _ in range(2))
         assembly = loop.inspect_asm(types)
@@ -175,13 +180,18 @@ def test_kernels_take_every_size_and_layout(name, dtype):
         np.testing.assert_allclose(out, reference(given.astype(np.float64)), rtol=tolerance, atol=0)
 
 
-@pytest.mark.parametrize("loop", ["exp_loop", "sigmoid_loop", "tanh_loop", "relu_loop"])
-def test_threads_change_nothing(loop):
-    x = np.random.default_rng(0).standard_normal(5 * activation.BLOCK + 77).astype(np.float32)
+LOOPS_OF_KERNELS = {name: value for name, value in vars(activation).items() if name.endswith("_loop")}
+
+
+@pytest.mark.parametrize("name", LOOPS_OF_KERNELS)
+def test_threads_change_nothing(name):
+    rng, n_arrays = np.random.default_rng(0), 1 + ("backward" in name)
+    arrays = [rng.standard_normal(5 * activation.BLOCK + 77).astype(np.float32) for _ in range(n_arrays)]
+    numbers = {"elu": [0.5], "softplus": [1.0, 20.0]}.get(name.split("_")[0], [])
     results = []
     for n in (1, 2, 3):
-        out = np.empty_like(x)
-        getattr(activation, loop).on(n, x, out)
+        out = np.empty_like(arrays[0])
+        LOOPS_OF_KERNELS[name].on(n, *arrays, out, *map(np.float32, numbers))
         results.append(out)
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
@@ -232,3 +242,40 @@ def test_softmax_of_nothing_and_of_infinities():
     assert (tl.softmax(masked, dim=1)[:, 1] == 0).all()
     for row in ([NAN, 1.0, 2.0], [-INF, -INF, -INF], [INF, 1.0, 2.0]):
         assert np.isnan(tl.softmax(np.array([row]), dim=1)).any()
+
+
+def inner(x):
+    """gelu by tanh is x sigmoid(this)."""
+    return 2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+
+
+# of float32 and as far out as it goes: value and slope of each, in float64
+FUSED = {
+    "elu": (lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0))),
+    "softplus": (lambda x: np.where(x > 20, x, np.logaddexp(0, x)), lambda x: np.where(x > 20, 1, sigmoid(x))),
+    "gelu": (lambda x: x * scipy.special.ndtr(x), lambda x: scipy.special.ndtr(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
+    "gelu_tanh": (
+        lambda x: x * sigmoid(inner(x)),
+        lambda x: sigmoid(inner(x)) * (1 + x * sigmoid(-inner(x)) * 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x * x)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_fused_activations_far_out(name):
+    """Within two units in the last place of the larger of 1 and the result; elu and softplus also of a small result."""
+    value, slope = FUSED[name]
+    small = np.geomspace(1e-30, 1, 500)
+    x = np.concatenate([np.linspace(-120, 120, 20_001), small, -small]).astype(np.float32)
+    t = tl.tensor(x, requires_grad=True)
+    out = tl.gelu(t, "tanh") if name == "gelu_tanh" else getattr(tl, name)(t)
+    out.sum().backward()
+    for got, exact in ((out.data, value(x.astype(float))), (t.grad.data, slope(x.astype(float)))):
+        np.testing.assert_allclose(got, exact, rtol=2.4e-7, atol=2.4e-7)
+        if not name.startswith("gelu"):
+            np.testing.assert_allclose(got, exact, rtol=4e-7, atol=1e-37)
+
+
+def test_gelu_knows_its_approximations():
+    with pytest.raises(ValueError, match="gelu: approximate is 'none' or 'tanh', got 'erf'"):
+        tl.gelu(tl.zeros(2), "erf")
