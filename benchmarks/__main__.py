@@ -34,9 +34,10 @@ def import_times(names, effort):
 
     def wall(code):
         start = perf_counter()
-        subprocess.run([sys.executable, "-c", code], cwd=machine.ROOT, env=machine.environment(False), check=True)
+        subprocess.run([sys.executable, "-c", code], cwd=machine.ROOT, env=env, check=True)
         return perf_counter() - start
 
+    env = machine.environment(False, PYTHONDONTWRITEBYTECODE=None)  # with bytecode, as an installed package has it
     statements = {name: f"import {FRAMEWORKS[name].statement}" for name in names}
     if effort.imports > 1:
         for code in statements.values():
