@@ -33,7 +33,9 @@ class Kernel:
         announce_compiling()
         function = self.function
         if self.parallel:
-            names = {**function.__globals__, "share": part(share)}
+            from .team import sharing
+
+            names = {**function.__globals__, "share": sharing()}
             function = types.FunctionType(function.__code__, names, function.__name__, None, function.__closure__)
             function.__module__, function.__qualname__ = self.function.__module__, self.function.__qualname__
         options = dict(nogil=True, error_model="numpy", **self.options)
@@ -53,7 +55,7 @@ class Kernel:
         return self.on(threads.worth(work), *args)
 
     def on(self, n, *args):
-        """Call it, on ``n`` threads if it is parallel; the results of several threads are a list."""
+        """Call it, on ``n`` threads if it is parallel."""
         compiled = self.compiled or self.compile()
         if not self.parallel:
             return compiled(*args)

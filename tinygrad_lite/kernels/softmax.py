@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import threads
 from .functions import OPTIONS, SUMMING, exp, full_width, largest, njit
 from .jit import kernel, share
 from .pool import empty_like
@@ -125,16 +126,16 @@ def log_softmax_loop(thread, n_threads, x, out):
 
 
 @kernel(parallel=True)
-def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradients):
-    """losses = log(sum(e**row)) - row[label] of each row, gradients = (softmax - one_hot) * scale. Returns the sum of the losses
-    and the first row with a bad label, or -1."""
+def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradients, found):
+    """losses = log(sum(e**row)) - row[label] of each row, gradients = (softmax - one_hot) * scale; adds the sum of the losses to
+    ``found[thread, 0]`` and writes a row with a bad label to ``found[thread, 1]``."""
     count, classes = logits.shape
-    total = 0.0
     for block in share((count + LANES - 1) // LANES, thread, n_threads):
         first, last = block * LANES, min(count, (block + 1) * LANES)
         for i in range(first, last):
             if target[i] < 0 or target[i] >= classes:
-                return 0.0, i
+                found[thread, 1] = i
+                return
         table, most, size = scratch(logits)
         powers_of_block(logits[first:last], gradients[first:last], table, most, size)
         divide_block(gradients[first:last], table, size, scale)
@@ -142,8 +143,7 @@ def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradien
             i, label = first + n, target[first + n]
             gradients[i, label] -= scale
             losses[i] = np.log(size[n]) - (logits[i, label] - most[n])
-            total += losses[i]
-    return total, -1
+            found[thread, 0] += losses[i]
 
 
 @kernel(parallel=True)
@@ -224,10 +224,11 @@ def cross_entropy(logits, target, scale):
     """``logits`` (rows, classes), ``target`` (rows) -> losses (rows), their sum, their gradients times ``scale`` (rows, classes),
     and the first row with a bad label or -1."""
     gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
-    result = cross_entropy_loop.run(WORK * logits.size, logits, target, logits.dtype.type(scale), losses, gradients)
-    if type(result) is list:  # of each thread
-        return losses, sum(total for total, _ in result), gradients, min((bad for _, bad in result if bad >= 0), default=-1)
-    return losses, result[0], gradients, result[1]
+    n_threads = threads.worth(WORK * logits.size)
+    found = np.array([(0.0, -1.0)] * n_threads)
+    cross_entropy_loop.on(n_threads, logits, target, logits.dtype.type(scale), losses, gradients, found)
+    total, bad = zip(*found.tolist())
+    return losses, sum(total), gradients, int(min((row for row in bad if row >= 0), default=-1))
 
 
 def cross_entropy_twin(logits, target, scale):

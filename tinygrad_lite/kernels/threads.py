@@ -6,7 +6,8 @@ import functools
 import os
 import threading
 
-PARALLEL_FROM = 1 << 21  # operations of a tenth of a nanosecond: below, waking a second thread costs more than it gains
+MOST = 256  # threads
+PARALLEL_FROM = 1 << 18  # operations of a tenth of a nanosecond: below, handing them to a second thread costs more than it gains
 
 _chosen = None
 
@@ -19,7 +20,7 @@ def cpu_count():
         given = os.environ.get(name, "").split(",")[0]
         if given.isdigit() and int(given) > 0:
             count = min(count, int(given))
-    return count
+    return min(count, MOST)
 
 
 def get_num_threads() -> int:
@@ -43,45 +44,13 @@ def worth(work):
     return max(1, min(get_num_threads(), work // (PARALLEL_FROM // 2)))
 
 
-class _Worker(threading.Thread):
-    """A thread that waits for a call to make."""
-
-    def __init__(self):
-        super().__init__(name="tinygrad_lite worker", daemon=True)
-        self.go, self.done = threading.Lock(), threading.Lock()
-        self.call = self.result = self.error = None
-        self.go.acquire()
-        self.done.acquire()
-        self.start()
-
-    def run(self):
-        while True:
-            self.go.acquire()
-            try:
-                self.result = self.call()
-            except BaseException as error:
-                self.error = error
-            self.call = None
-            self.done.release()
-
-    def wait(self):
-        """The result of the call, or its error."""
-        self.done.acquire()
-        result, error = self.result, self.error
-        self.result = self.error = None
-        if error is not None:
-            raise error
-        return result
-
-
-_workers, _team = [], threading.Lock()
+_hired, _team = 0, threading.Lock()
 
 
 def _forget():
     """In a child process there are no workers."""
-    global _team
-    _workers.clear()
-    _team = threading.Lock()
+    global _hired, _team
+    _hired, _team = 0, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -89,29 +58,29 @@ if hasattr(os, "register_at_fork"):
 
 
 def call(compiled, n, args):
-    """The results of ``compiled(thread, n, *args)`` for each thread number below ``n``, made at once: the caller takes number 0. If
-    another thread has the workers now, the caller makes all calls itself.
+    """``compiled(thread, n, *args)`` for each thread number below ``n``, at once: the caller is number 0. If another thread has the
+    workers now, the caller makes all calls itself."""
+    global _hired
+    from . import team
 
-    Python's own threads, since a compiled kernel runs without the interpreter's lock: a parallel loop of Numba's takes three times
-    as long to compile.
-    """
-    team = _team
-    if not team.acquire(blocking=False):
-        return [compiled(thread, n, *args) for thread in range(n)]
+    alone, lock = not _team.acquire(blocking=False), _team
+    if alone:
+        for thread in range(n):
+            compiled(thread, n, *args)
+        return
     try:
-        while len(_workers) < n - 1:
-            _workers.append(_Worker())
-        helpers = _workers[: n - 1]
-        for thread, worker in enumerate(helpers, 1):
-            worker.call = functools.partial(compiled, thread, n, *args)
-            worker.go.release()
-        try:
-            first = compiled(0, n, *args)
-        except BaseException:
-            for worker in helpers:
-                worker.done.acquire()
-                worker.result = worker.error = None
-            raise
-        return [first, *[worker.wait() for worker in helpers]]
+        if _hired < n - 1:
+            _one_thread_for_blas()
+            for thread in range(_hired + 1, n):
+                team.hire(thread)
+                _hired = thread
+        compiled(0, -n, *args)  # see team.sharing
     finally:
-        team.release()
+        lock.release()
+
+
+def _one_thread_for_blas():
+    """OpenBLAS's threads keep their processors for some 25 ms after each product; our workers would wait for them."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
