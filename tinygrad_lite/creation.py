@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .dtypes import check_dtype, get_default_dtype
+from .kernels.pool import empty
 from .ops.random import generator
 from .ops.shape import as_shape
 from .record import Value, new_tensor
@@ -29,7 +30,9 @@ def tensor(data, dtype=None, requires_grad=False):
     """A Tensor with a copy of ``data`` (numbers, nested sequences, an array, a Tensor). Python floats become the default dtype."""
     array = data.data if isinstance(data, Value) else as_array(data)
     own = check_dtype(array.dtype)
-    return _made(np.array(array, own if dtype is None else check_dtype(dtype), order="C"), requires_grad)
+    copy = empty(array.shape, own if dtype is None else check_dtype(dtype))
+    copy[...] = array
+    return _made(copy, requires_grad)
 
 
 def from_numpy(array):

@@ -9,6 +9,7 @@ import weakref
 
 import numpy as np
 
+LINE = 64  # bytes of the cache, and of the widest register
 LARGE = 1 << 17  # bytes; up to here the allocator of NumPy and of the C library reuse memory well
 LIMIT = 1 << 29  # bytes that may lie idle here; what comes back beyond goes to the system
 
@@ -38,12 +39,24 @@ def empty(shape, dtype):
     try:
         memory = _idle[size].pop()
     except (KeyError, IndexError):
-        memory = np.empty(size, np.uint8)
+        memory = _from_a_line(size)
     holder = (ctypes.c_char * size).from_buffer(memory)  # NumPy looks through a memoryview, not through this
     loan = Loan(holder, _come_back)
     loan.memory = memory
     _lent[id(loan)] = loan
     return np.ndarray(shape, dtype, holder)
+
+
+def aligned(shape, dtype):
+    """As `empty`, from the beginning of a line of the cache: a register that lies in two lines takes two loads."""
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    return empty(shape, dtype) if n_bytes > LARGE else _from_a_line(n_bytes).view(dtype).reshape(shape)
+
+
+def _from_a_line(n_bytes):
+    memory = np.empty(n_bytes + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
+    return memory[first : first + n_bytes]
 
 
 def is_whole(array):

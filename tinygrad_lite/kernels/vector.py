@@ -79,11 +79,11 @@ def multiply_add(builder, x, y, z):
     return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.fma.{kind}"), [x, y, z])
 
 
-def _prefetch(builder, address):
+def _prefetch(builder, address, to_write=False):
     address = builder.bitcast(address, ir.IntType(8).as_pointer())
     function = ir.FunctionType(ir.VoidType(), [address.type, LANE, LANE, LANE])
     function = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
-    builder.call(function, [address, LANE(0), LANE(2), LANE(1)])  # to read, into the second cache, data
+    builder.call(function, [address, LANE(int(to_write)), LANE(2), LANE(1)])  # into the second cache, data
 
 
 def _fresh(builder, address):
@@ -145,6 +145,17 @@ def lanes(typing, base):
     """How many numbers of the kind that ``base`` points to a register holds."""
     count = WIDTH * 8 // base.dtype.bitwidth
     return types.intp(base), lambda context, builder, signature, args: INDEX(count)
+
+
+@intrinsic
+def prefetch_to_write(typing, base):
+    """Fetch the line of memory at ``base``, which will be written: a line that is not in a cache is read before it is written."""
+
+    def make(context, builder, signature, args):
+        _prefetch(builder, args[0], to_write=True)
+        return context.get_dummy_value()
+
+    return types.void(base), make
 
 
 # -- tiles -------------------------------------------------------------------------------------------------------------

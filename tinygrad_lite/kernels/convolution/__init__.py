@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .. import threads
-from ..pool import empty
+from ..pool import aligned, empty
 from . import depthwise, tables, winograd
 
 FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
@@ -108,9 +108,11 @@ def _blocks(channels, dtype, runs):
     return vectors, vectors * n_lanes, -(-registers // vectors)
 
 
-def _runs_pay(used, channels, dtype):
-    """Whether lanes along runs of pixels are used better than lanes along channels."""
-    return channels <= 4 or (used.depth < 16 and channels <= 8)
+def _runs_pay(channels, dtype):
+    """Whether lanes along runs of pixels are used better than lanes along ``channels``."""
+    from .. import vector
+
+    return channels <= max(4, vector.WIDTH // dtype.itemsize // 2)
 
 
 def _steps(n_lanes, width, n_pixels):
@@ -120,7 +122,7 @@ def _steps(n_lanes, width, n_pixels):
 
 def _images(used, n_threads, dtype, slack):
     """Scratch memory of each thread for the copy of an image; its border is zero, and so is what runs read beyond it."""
-    images = empty((n_threads, used.plane * used.channels + slack), dtype)
+    images = aligned((n_threads, used.plane * used.channels + slack), dtype)
     images.fill(0)
     return images
 
@@ -139,11 +141,9 @@ def _product(used, x, factors, bias, relu, out):
     run = vector.VECTORS * vector.WIDTH // out.itemsize
     if used.as_it_is and depth == used.channels and out.shape[3] == used.plane >= run and min(depth, channels) >= 8:
         return _planes(x.reshape(x.shape[0], groups, depth, -1), factors, bias, relu, out)
-    runs = _runs_pay(used, channels, out.dtype)
+    runs = _runs_pay(channels, out.dtype)
     size, width, blocks = _blocks(channels, out.dtype, runs)
-    weight = np.zeros((groups, blocks * width, depth), out.dtype)
-    weight[:, :channels] = factors.transpose(0, 2, 1)
-    weight = np.ascontiguousarray(weight.reshape(groups, blocks, width, depth).transpose(0, 1, 3, 2))
+    weight = _packed(factors, blocks, width)
     added = np.zeros((groups, blocks * width), out.dtype)
     if bias is not None:
         added[:, :channels] = bias.reshape(groups, channels)
@@ -155,7 +155,7 @@ def _product(used, x, factors, bias, relu, out):
     if runs:
         run = loops.vectors_of(size) * vector.WIDTH // out.itemsize
         room = max(FIRST_CACHE // out.itemsize // size, used.row_length + 2 * run)
-        scratch = _images(used, n_threads, out.dtype, 2 * run), empty((n_threads, size * room), out.dtype)
+        scratch = _images(used, n_threads, out.dtype, 2 * run), aligned((n_threads, size * room), out.dtype)
         loops.by_runs(size).on(n_threads, *first, used.row_length, weight, added, relu, out, *scratch)
     else:
         rows, step = tables.tile(used, loops.ROWS_OF[size])
@@ -164,11 +164,22 @@ def _product(used, x, factors, bias, relu, out):
         chunk *= max(1, FIRST_CACHE // (chunk * width * out.itemsize))
         scratch = (
             _images(used, n_threads, out.dtype, 0) if len(copies) else empty((n_threads, 0), out.dtype),
-            empty((n_threads, chunk * width), out.dtype),
+            aligned((n_threads, chunk * width), out.dtype),
         )
         loops.by_channels(size, rows, step).on(
             n_threads, *first, weight, added, relu, out, _steps(n_lanes, width, out.shape[3]), *scratch
         )
+
+
+def _packed(factors, blocks, width):
+    """factors (groups, depth, channels) as (groups, blocks, depth, width), filled up with zeros."""
+    groups, depth, channels = factors.shape
+    packed = aligned((groups, blocks, depth, width), factors.dtype)
+    for b in range(blocks):
+        some = factors[..., b * width : (b + 1) * width]
+        packed[:, b, :, : some.shape[2]] = some
+        packed[:, b, :, some.shape[2] :] = 0
+    return packed
 
 
 def _planes(x, factors, bias, relu, out):
@@ -196,25 +207,26 @@ def _weight_product(used, x, g):
     n, groups, channels, n_pixels = g.shape
     if not g.size or not used.depth:
         return np.zeros((groups, used.depth, channels), g.dtype)
-    runs = _runs_pay(used, channels, g.dtype)
+    runs = _runs_pay(channels, g.dtype)
     size, width, blocks = _blocks(channels, g.dtype, runs)
     n_lanes = vector.WIDTH // g.itemsize
     rows = loops.dots_of(size) if runs else loops.ROWS_OF[size]
     n_threads = min(threads.worth(g.size * used.depth // 8), n * groups)
-    total = np.zeros((n_threads, groups, blocks, -(-used.depth // rows) * rows, width), g.dtype)
+    total = aligned((n_threads, groups, blocks, -(-used.depth // rows) * rows, width), g.dtype)
+    total.fill(0)
     images = np.ascontiguousarray(x).reshape(n, groups, -1)
     copies = used.copies if runs or not used.as_it_is else used.copies[:0]
     first = images, used.channels, copies, used.stride, used.plane, used.taps, used.depth, used.pixels
     g = np.ascontiguousarray(g)
     if runs:
         room = -(-max(FIRST_CACHE // g.itemsize // size, used.row_length) // n_lanes) * n_lanes
-        scratch = _images(used, n_threads, g.dtype, 2 * n_lanes), empty((n_threads, size * room), g.dtype)
+        scratch = _images(used, n_threads, g.dtype, 2 * n_lanes), aligned((n_threads, size * room), g.dtype)
         loops.weight_by_runs(size).on(n_threads, *first, used.row_length, g, total, *scratch)
     else:
         chunk = FIRST_CACHE // (width * g.itemsize)
         scratch = (
             _images(used, n_threads, g.dtype, 0) if len(copies) else empty((n_threads, 0), g.dtype),
-            empty((n_threads, chunk * width), g.dtype),
+            aligned((n_threads, chunk * width), g.dtype),
         )
         loops.weight_by_channels(size).on(
             n_threads, *first, g, _steps(n_lanes, width, n_pixels), np.zeros(n_lanes, g.dtype), total, *scratch

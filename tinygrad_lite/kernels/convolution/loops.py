@@ -26,6 +26,7 @@ from ..vector import (
     move_register,
     move_second,
     pointer,
+    prefetch_to_write,
     tile_dots,
     tile_rows,
     tile_runs,
@@ -118,6 +119,9 @@ def by_channels(vectors, rows, step):
             first = b * width
             for begin in range(0, n_pixels, room):
                 count = min(room, n_pixels - begin)
+                for c in range(first, min(first + width, n_out)):  # from far away, while the sums are taken
+                    for p in range(begin, begin + count, n_lanes):
+                        prefetch_to_write(at(pointer(out[n, g, c]), p))
                 for k in range(0, depth, DEPTH):  # so much of the weight stays in the first cache for all tiles of the block
                     factors, some = at(pointer(weight[g, b]), k * width), at(pointer(taps), k)
                     for p in range(0, count, rows):

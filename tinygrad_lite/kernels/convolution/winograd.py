@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .. import threads
-from ..pool import empty
+from ..pool import aligned, empty
 
 SQUARES = 1 << 18  # bytes of the transformed squares that are worked on at a time: small, so that they stay in the second cache
 GRADIENT_SQUARES = 1 << 22  # at most, for the weight gradient: it reads and writes all its sums for each such batch of squares
@@ -60,7 +60,7 @@ def filters(weight, m):
     blocks = -(-outputs // width)
     by_tap = np.zeros((r, r, channels, blocks * width), np.float32)
     by_tap[..., :outputs] = weight.transpose(2, 3, 1, 0)
-    made = empty((blocks, (m + r - 1) ** 2, channels, width), np.float32)
+    made = aligned((blocks, (m + r - 1) ** 2, channels, width), np.float32)
     loops.transform_filters(m, r)(by_tap.reshape(r * r, channels, -1), made)
     return made
 
@@ -91,7 +91,7 @@ def correlate(x, weight, bias, padding, m, relu=False):
     lines = _rows_of_lanes(n_lanes, math.prod(size)), _rows_of_lanes(n_lanes, math.prod(output))
     depth = np.arange(channels)
     offsets = depth // n_lanes * some * n_lanes + depth % n_lanes
-    scratch = empty((n_threads, room), np.float32)
+    scratch = aligned((n_threads, room), np.float32)
     kernel = loops.output(m, r, rows, n_lanes)
     kernel.on(n_threads, *flat, sizes, to_image, to_result, *lines, offsets, np.zeros(n_lanes, np.float32), scratch)
     return out
@@ -114,10 +114,11 @@ def weight_gradient(x, g, r, padding, m):
     batch, height, image_width, high, wide, some, _ = sizes
     room = batch * (x_blocks * height * image_width + out_blocks * high * m * wide * m) * n_lanes
     room += side * (x_blocks * some * n_lanes + blocks * some * width + 2 * n_lanes)
-    total = np.zeros((n_threads, side, blocks, x_blocks * n_lanes, width), np.float32)
+    total = aligned((n_threads, side, blocks, x_blocks * n_lanes, width), np.float32)
+    total.fill(0)
     flat = np.ascontiguousarray(x).reshape(n, channels, -1), np.ascontiguousarray(g).reshape(n, outputs, -1)
     lines = _rows_of_lanes(n_lanes, math.prod(size)), _rows_of_lanes(n_lanes, math.prod(output))
-    offsets, scratch = np.arange(some) * n_lanes, empty((n_threads, room), np.float32)
+    offsets, scratch = np.arange(some) * n_lanes, aligned((n_threads, room), np.float32)
     kernel = loops.weight_gradient(m, r, rows, n_lanes)
     kernel.on(n_threads, *flat, total, sizes, to_image, to_result, *lines, offsets, np.zeros(n_lanes, np.float32), scratch)
     whole = total[0] if n_threads == 1 else total.sum(0)

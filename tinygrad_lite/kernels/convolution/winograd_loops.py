@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 
 from ..jit import kernel, part, share
-from ..vector import at, lanes, pointer, tile_rows, transpose
+from ..vector import at, lanes, pointer, prefetch_to_write, tile_rows, transpose
 from .transforms import FILTER, FILTER_GRADIENT, GRADIENT, INPUT, OUTPUT, transform
 
 VECTORS = 2  # registers of an output block
@@ -146,6 +146,13 @@ def output(m, r, rows, n_lanes):
                 count = min(some, n_batch * high * wide - begin)
                 transform_x(image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step)
                 for b in range(n_blocks):
+                    some_channels = min(width, n_out - b * width)
+                    for s in range(0, count, wide):  # from far away, during the products
+                        i, y = (begin + s) // (high * wide), (begin + s) // wide % high
+                        for c in range(some_channels):
+                            line = at(pointer(flat), ((first + i) * n_out + b * width + c) * out_size)
+                            for p in range(y * m * out_width, min((y + 1) * m * out_width, out_size), n_lanes):
+                                prefetch_to_write(at(line, p))
                     multiply(squares, square_step, count, offsets, filters[b], products, product_step)
                     for c in range(0, width, n_lanes):
                         for s in range(count):
@@ -156,7 +163,6 @@ def output(m, r, rows, n_lanes):
                         i, y = (begin + s) // (high * wide), (begin + s) // wide % high
                         low, end = y * m * out_width, min((y + 1) * m * out_width, out_size)
                         origin, channel = (y - s // wide) * strip_row, (first + i) * n_out + b * width
-                        some_channels = min(width, n_out - b * width)
                         gather_channels(
                             strip,
                             strip_step,
