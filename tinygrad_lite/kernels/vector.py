@@ -148,6 +148,17 @@ def lanes(typing, base):
 
 
 @intrinsic
+def prefetch(typing, base):
+    """Fetch the line of memory at ``base``, which will be read."""
+
+    def make(context, builder, signature, args):
+        _prefetch(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(base), make
+
+
+@intrinsic
 def prefetch_to_write(typing, base):
     """Fetch the line of memory at ``base``, which will be written: a line that is not in a cache is read before it is written."""
 
@@ -379,6 +390,24 @@ def move_second(typing, source, target):
 
     pointer = types.CPointer(source.dtype)
     return types.void(pointer, pointer), make
+
+
+@intrinsic
+def interleave(typing, even, odd, target):
+    """target[2 j] = even[j] and target[2 j + 1] = odd[j] for one register of each."""
+
+    def make(context, builder, signature, args):
+        vector = register_of(signature.args[0])
+        n = vector.count
+        first, second = (load(builder, address, vector) for address in args[:2])
+        for part in range(2):
+            picks = [(j // 2 + part * n // 2) + j % 2 * n for j in range(n)]
+            woven = builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(LANE, n), picks))
+            store(builder, woven, builder.gep(args[2], [INDEX(part * n)]))
+        return context.get_dummy_value()
+
+    pointer = types.CPointer(even.dtype)
+    return types.void(pointer, pointer, pointer), make
 
 
 def _rectified(builder, value, relu):

@@ -46,10 +46,7 @@ def correlate(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1
 @primitive(name="conv_transpose")
 def correlate_input(g, weight, bias=None, *, size, stride=1, padding=0, dilation=1, groups=1):
     """The adjoint of `correlate` towards its input of ``size``: ``g`` (N, K, *output), ``bias`` (C) or None -> (N, C, *size)."""
-    out = _run(kernels.input_gradient, (g, weight), (size,), stride, padding, dilation, groups)
-    if bias is not None:
-        out += bias.reshape(-1, *[1] * len(size))
-    return out
+    return _run(kernels.input_gradient, (g, weight, bias), (size,), stride, padding, dilation, groups)
 
 
 @primitive(name="conv_weight")

@@ -42,37 +42,37 @@ def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     return out
 
 
-def input_gradient(g, weight, size, stride, padding, dilation, groups):
-    """The gradient towards x of ``size`` (spatial) of `correlate`."""
+def input_gradient(g, weight, bias, size, stride, padding, dilation, groups):
+    """The gradient towards x of ``size`` (spatial) of `correlate` (+ bias[c])."""
     n, kernel = g.shape[0], weight.shape[2:]
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
     around = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel, padding))
     m = g.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, outputs, g.dtype)
     if m and min(map(min, around)) >= 0:
-        return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), None, around, m)
+        return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), bias, around, m)
     if (
         g.size
         and min(map(min, around)) >= 0
         and depthwise.applies(size, kernel, stride, dilation, groups, groups * channels, g.shape[1])
     ):
-        return depthwise.correlate(g, weight[:, :, ::-1, ::-1], None, around)
+        return depthwise.correlate(g, weight[:, :, ::-1, ::-1], bias, around)
     by_tap = weight.reshape(groups, outputs, channels, math.prod(kernel))
     phases, parts = tables.backward(outputs, size, kernel, stride, padding, dilation), {}
     whole = len(phases) == 1 and phases[0][1] == size
     for first, count, taps, used in phases:
         parts[first] = empty((n, groups * channels, *count), g.dtype)
         factors = by_tap[..., taps].transpose(0, 1, 3, 2).reshape(groups, used.depth, channels)
-        _product(used, g, factors, None, False, parts[first].reshape(n, groups, channels, math.prod(count)))
-    return parts[phases[0][0]] if whole else _woven(parts, (n, groups * channels, *size), stride, g.dtype)
+        _product(used, g, factors, bias, False, parts[first].reshape(n, groups, channels, math.prod(count)))
+    return parts[phases[0][0]] if whole else _woven(parts, (n, groups * channels, *size), stride, g.dtype, bias)
 
 
-def _woven(parts, shape, stride, dtype):
+def _woven(parts, shape, stride, dtype, bias):
     """The gradient whose phases are ``parts`` (first number in each dimension -> array)."""
     from . import loops
 
     gradient, size = empty(shape, dtype), shape[2:]
     if len(parts) < math.prod(min(s, n) for s, n in zip(stride, size)):
-        gradient.fill(0)  # what no tap reaches
+        gradient[...] = 0 if bias is None else bias.reshape(-1, *[1] * len(size))  # what no tap reaches
     for first, part in parts.items():
         if len(size) == 2 and stride[1] == 2 and (first[0], 1 - first[1]) in parts:
             if not first[1]:

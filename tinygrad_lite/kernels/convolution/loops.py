@@ -22,6 +22,7 @@ from ..vector import (
     ROWS,
     VECTORS,
     at,
+    interleave,
     lanes,
     move_register,
     move_second,
@@ -322,10 +323,14 @@ def weight_by_runs(columns):
 @kernel(parallel=True)
 def weave(thread, n_threads, even, odd, out, first, step):
     """out[:, first + i * step, 0::2] = even[:, i], and 1::2 = odd[:, i]: two phases of a gradient become its rows."""
+    count, n_lanes = odd.shape[2], lanes(pointer(out))
     for plane in share(out.shape[0], thread, n_threads):
         for i in range(even.shape[1]):
-            left, right, row = even[plane, i], odd[plane, i], out[plane, first + i * step]
-            for j in range(right.size):
-                row[2 * j], row[2 * j + 1] = left[j], right[j]
-            if left.size > right.size:
-                row[row.size - 1] = left[left.size - 1]
+            left, right, row = pointer(even[plane, i]), pointer(odd[plane, i]), pointer(out[plane, first + i * step])
+            for j in range(0, count if count >= n_lanes else 0, n_lanes):
+                j = min(j, count - n_lanes)  # the last overlaps the one before
+                interleave(at(left, j), at(right, j), at(row, 2 * j))
+            for j in range(0 if count < n_lanes else count, even.shape[2]):
+                row[2 * j] = left[j]
+                if j < count:
+                    row[2 * j + 1] = right[j]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 
 from ..jit import kernel, part, share
-from ..vector import at, lanes, pointer, prefetch_to_write, tile_rows, transpose
+from ..vector import at, lanes, pointer, prefetch, prefetch_to_write, tile_rows, transpose
 from .transforms import FILTER, FILTER_GRADIENT, GRADIENT, INPUT, OUTPUT, transform
 
 VECTORS = 2  # registers of an output block
@@ -35,6 +35,8 @@ def spread_channels(planes, first, channels, in_planes, offsets, zeros, image, b
             for p in range(0, size, n_lanes):
                 p = min(p, size - n_lanes)  # the last overlaps the one before
                 source, to = at(pointer(planes), (first + c) * size + p), at(pointer(image), target)
+                for k in range(given):
+                    prefetch(at(source, k * size + 4 * n_lanes))
                 transpose(source, in_planes, given, to, at(pointer(offsets), p), n_lanes, pointer(zeros), False)
         else:
             for p in range(size):
