@@ -91,6 +91,12 @@ def _fresh(builder, address):
     return builder.load_atomic(address, "monotonic", 8)
 
 
+def _add_to(builder, place, value, held):
+    """Write ``value``, plus what is there where ``held``: what was never written may be a NaN."""
+    zero = ir.Constant(value.type, [0.0] * value.type.count)
+    store(builder, builder.fadd(value, builder.select(held, load(builder, place, value.type), zero)), place)
+
+
 class _Loop:
     """``for k in range(count)``, count at least 1, whose ``values`` change from round to round."""
 
@@ -207,9 +213,7 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
         for m in range(rows):
             row = builder.gep(c, [builder.mul(c_step, INDEX(m))])
             for j in range(vectors):
-                where, value = builder.gep(row, [INDEX(j * vector.count)]), sums[m * vectors + j]
-                before = builder.select(held, load(builder, where, vector), zero)  # what was never written may be a NaN
-                store(builder, builder.fadd(value, before), where)
+                _add_to(builder, builder.gep(row, [INDEX(j * vector.count)]), sums[m * vectors + j], held)
         return context.get_dummy_value()
 
     pointer, table = types.CPointer(a.dtype), types.CPointer(types.int64)
@@ -220,10 +224,11 @@ def tile_rows(typing, rows, vectors, step, add, a, row_offsets, offsets, depth, 
 
 
 @intrinsic(prefer_literal=True)
-def tile_runs(typing, rows, vectors, a, offsets, depth, b, c, c_step):
+def tile_runs(typing, rows, vectors, add, a, offsets, depth, b, c, c_step):
     """C[m, :] = sum over k < depth of A[k, m] * b[offsets[k] + :], for m < ``rows``.
 
     rows, vectors  constants: the size of C is rows x (vectors * lanes)
+    add            whether to add to what C holds
     a              A packed: (depth, rows)
     offsets        (depth), int64, in elements
     c, c_step      C and the distance of its rows
@@ -231,9 +236,10 @@ def tile_runs(typing, rows, vectors, a, offsets, depth, b, c, c_step):
     rows, vectors = rows.literal_value, vectors.literal_value
 
     def make(context, builder, signature, args):
-        a, offsets, depth, b, c, c_step = args[2:]
-        vector = register_of(signature.args[2])
+        add, a, offsets, depth, b, c, c_step = args[2:]
+        vector = register_of(signature.args[3])
         zero = ir.Constant(vector, [0.0] * vector.count)
+        held = _spread(builder, add, ir.VectorType(ir.IntType(1), vector.count))
         loop = _Loop(builder, depth, [a] + [zero] * (rows * vectors))
         a, *sums = loop.values
         run = builder.gep(b, [builder.load(builder.gep(offsets, [loop.k]))])
@@ -246,12 +252,12 @@ def tile_runs(typing, rows, vectors, a, offsets, depth, b, c, c_step):
         for m in range(rows):
             row = builder.gep(c, [builder.mul(c_step, INDEX(m))])
             for j in range(vectors):
-                store(builder, sums[m * vectors + j], builder.gep(row, [INDEX(j * vector.count)]))
+                _add_to(builder, builder.gep(row, [INDEX(j * vector.count)]), sums[m * vectors + j], held)
         return context.get_dummy_value()
 
     pointer, table = types.CPointer(a.dtype), types.CPointer(types.int64)
     constants = types.literal(rows), types.literal(vectors)
-    return types.void(*constants, pointer, table, types.intp, pointer, pointer, types.intp), make
+    return types.void(*constants, types.boolean, pointer, table, types.intp, pointer, pointer, types.intp), make
 
 
 @intrinsic(prefer_literal=True)

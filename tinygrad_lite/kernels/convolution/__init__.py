@@ -173,7 +173,7 @@ def _product(used, x, factors, bias, relu, out):
 
 def _packed(factors, blocks, width):
     """factors (groups, depth, channels) as (groups, blocks, depth, width), filled up with zeros."""
-    groups, depth, channels = factors.shape
+    groups, depth, _ = factors.shape
     packed = aligned((groups, blocks, depth, width), factors.dtype)
     for b in range(blocks):
         some = factors[..., b * width : (b + 1) * width]

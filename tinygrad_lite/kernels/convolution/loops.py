@@ -42,8 +42,7 @@ ROWS_OF = {
 
 
 DEPTH = 144  # taps that are summed before the next tile: their weights stay in the first cache
-
-
+LONGEST = 256  # taps that are summed at once for runs: sums of short sums lose less
 MOST_RUNS = 8 if REGISTERS > 16 else 4  # output channels of a block of runs
 
 
@@ -214,7 +213,10 @@ def by_runs(rows):
                     end += row_length
                 for s in range(0, pixels[end - 1] + 1 - origin, run):
                     block = at(pointer(blocks[thread]), s)
-                    tile_runs(rows, vectors, pointer(weight[g, b]), pointer(taps), depth, at(image, origin + s), block, room)
+                    for k in range(0, depth, LONGEST):
+                        factors, some = at(pointer(weight[g, b]), k * rows), at(pointer(taps), k)
+                        count = min(LONGEST, depth - k)
+                        tile_runs(rows, vectors, k > 0, factors, some, count, at(image, origin + s), block, room)
                 for c in range(b * rows, min((b + 1) * rows, n_out)):
                     target = at(pointer(out), ((n * n_groups + g) * n_out + c) * n_pixels)
                     for p in range(begin, end, row_length):
