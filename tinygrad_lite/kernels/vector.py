@@ -306,44 +306,52 @@ def _total(builder, value):
 
 
 @intrinsic(prefer_literal=True)
-def tile_window(typing, height, width, rows, a, a_step, w, bias, relu, c, c_step):
-    """C[m, :] = bias + sum over r < height, q < width of w[r, q] * a[(m + r) * a_step + q + :], for m < ``rows``, a register wide.
+def tile_window(typing, height, width, stride, rows, a, a_step, half, w, bias, relu, c, c_step):
+    """C[m, :] = bias + sum over r < height, q < width of w[r, q] * a[(m * stride + r) * a_step + column q + :], for m < ``rows``, a
+    register wide.
 
-    height, width, rows  constants; each register of ``a`` is loaded once for all rows of C that need it
+    height, width, stride, rows  constants; each register of ``a`` is loaded once for all rows of C that need it
+    half  column q begins at q % stride * half + q // stride: columns of one phase are neighbours
     """
-    height, width, rows = height.literal_value, width.literal_value, rows.literal_value
+    height, width, stride, rows = (number.literal_value for number in (height, width, stride, rows))
 
     def make(context, builder, signature, args):
-        a, a_step, w, bias, relu, c, c_step = args[3:]
-        vector = register_of(signature.args[3])
+        a, a_step, half, w, bias, relu, c, c_step = args[4:]
+        vector = register_of(signature.args[4])
         taps = [_spread(builder, builder.load(builder.gep(w, [INDEX(k)])), vector) for k in range(height * width)]
         sums = [_spread(builder, bias, vector)] * rows
-        for i in range(rows + height - 1):
+        for i in range((rows - 1) * stride + height):
             row = builder.gep(a, [builder.mul(a_step, INDEX(i))])
-            for q in range(width):
-                line = load(builder, builder.gep(row, [INDEX(q)]), vector)
-                for r in range(max(0, i - rows + 1), min(height, i + 1)):
-                    sums[i - r] = multiply_add(builder, line, taps[r * width + q], sums[i - r])
+            users = [(m, i - m * stride) for m in range(rows) if 0 <= i - m * stride < height]
+            for q in range(width if users else 0):
+                line = load(builder, _column(builder, row, q, stride, half), vector)
+                for m, r in users:
+                    sums[m] = multiply_add(builder, line, taps[r * width + q], sums[m])
         for m, value in enumerate(sums):
             store(builder, _rectified(builder, value, relu), builder.gep(c, [builder.mul(c_step, INDEX(m))]))
         return context.get_dummy_value()
 
     pointer, step = types.CPointer(a.dtype), types.intp
-    constants = [types.literal(n) for n in (height, width, rows)]
-    return types.void(*constants, pointer, step, pointer, a.dtype, types.boolean, pointer, step), make
+    constants = [types.literal(n) for n in (height, width, stride, rows)]
+    return types.void(*constants, pointer, step, step, pointer, a.dtype, types.boolean, pointer, step), make
+
+
+def _column(builder, row, q, stride, half):
+    """Where column ``q`` of a row begins whose phases lie ``half`` apart."""
+    return builder.gep(row, [builder.add(builder.mul(half, INDEX(q % stride)), INDEX(q // stride))])
 
 
 @intrinsic(prefer_literal=True)
-def tile_window_dots(typing, height, width, a, a_step, g, g_step, rows, total):
-    """total[r, q, :] += sum over m < rows of g[m * g_step + :] * a[(m + r) * a_step + q + :], one register wide.
+def tile_window_dots(typing, height, width, stride, a, a_step, half, g, g_step, rows, total):
+    """total[r, q, :] += sum over m < rows of g[m * g_step + :] * a[(m * stride + r) * a_step + column q + :], one register wide.
 
-    height, width  constants; total (height * width, lanes) keeps the sums of each lane
+    height, width, stride  constants; total (height * width, lanes) keeps the sums of each lane; columns as of `tile_window`
     """
-    height, width = height.literal_value, width.literal_value
+    height, width, stride = (number.literal_value for number in (height, width, stride))
 
     def make(context, builder, signature, args):
-        a, a_step, g, g_step, rows, total = args[2:]
-        vector = register_of(signature.args[2])
+        a, a_step, half, g, g_step, rows, total = args[3:]
+        vector = register_of(signature.args[3])
         places = [builder.gep(total, [INDEX(k * vector.count)]) for k in range(height * width)]
         loop = _Loop(builder, rows, [a, g] + [load(builder, place, vector) for place in places])
         a, g, *sums = loop.values
@@ -351,16 +359,16 @@ def tile_window_dots(typing, height, width, a, a_step, g, g_step, rows, total):
         for r in range(height):
             row = builder.gep(a, [builder.mul(a_step, INDEX(r))])
             for q in range(width):
-                value = load(builder, builder.gep(row, [INDEX(q)]), vector)
+                value = load(builder, _column(builder, row, q, stride, half), vector)
                 sums[r * width + q] = multiply_add(builder, line, value, sums[r * width + q])
-        _, _, *sums = loop.end([builder.gep(a, [a_step]), builder.gep(g, [g_step]), *sums])
+        _, _, *sums = loop.end([builder.gep(a, [builder.mul(a_step, INDEX(stride))]), builder.gep(g, [g_step]), *sums])
         for place, value in zip(places, sums):
             store(builder, value, place)
         return context.get_dummy_value()
 
     pointer, step = types.CPointer(a.dtype), types.intp
-    constants = types.literal(height), types.literal(width)
-    return types.void(*constants, pointer, step, pointer, step, step, pointer), make
+    constants = [types.literal(n) for n in (height, width, stride)]
+    return types.void(*constants, pointer, step, step, pointer, step, step, pointer), make
 
 
 # -- moving ------------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     if m := x.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, weight.shape[0], x.dtype):
         return winograd.correlate(x, weight, bias, padding, m, relu)
     if x.size and depthwise.applies(size, kernel, stride, dilation, groups, channels, weight.shape[0]):
-        return depthwise.correlate(x, weight, bias, padding, relu)
+        return depthwise.correlate(x, weight, bias, stride[0], padding, relu)
     used = tables.forward(channels // groups, size, kernel, stride, padding, dilation)
     out = empty((n, weight.shape[0], *tables.output_size(size, kernel, stride, padding, dilation)), x.dtype)
     factors = weight.reshape(groups, weight.shape[0] // groups, used.depth).transpose(0, 2, 1)
@@ -50,12 +50,13 @@ def input_gradient(g, weight, bias, size, stride, padding, dilation, groups):
     m = g.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, outputs, g.dtype)
     if m and min(map(min, around)) >= 0:
         return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), bias, around, m)
-    if (
-        g.size
-        and min(map(min, around)) >= 0
-        and depthwise.applies(size, kernel, stride, dilation, groups, groups * channels, g.shape[1])
-    ):
-        return depthwise.correlate(g, weight[:, :, ::-1, ::-1], bias, around)
+    slides = g.size and depthwise.applies(size, kernel, stride, dilation, groups, groups * channels, g.shape[1])
+    if slides and (phases := depthwise.input_phases(size, g.shape[2:], kernel, stride[0], padding)):
+        parts = {
+            first: depthwise.correlate(g, weight[:, :, rows][..., columns], bias, 1, pads)
+            for first, ((rows, columns), pads) in phases.items()
+        }
+        return parts[0, 0] if len(parts) == 1 else _woven(parts, (n, groups, *size), stride, g.dtype, bias)
     by_tap = weight.reshape(groups, outputs, channels, math.prod(kernel))
     phases, parts = tables.backward(outputs, size, kernel, stride, padding, dilation), {}
     whole = len(phases) == 1 and phases[0][1] == size
@@ -88,7 +89,7 @@ def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
     if m := g.size and winograd.squares(x.shape[2:], kernel, stride, padding, dilation, groups, x.shape[1], g.shape[1], x.dtype):
         return winograd.weight_gradient(x, g, kernel[0], padding, m)
     if g.size and depthwise.applies(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1]):
-        return depthwise.weight_gradient(x, g, kernel, padding)
+        return depthwise.weight_gradient(x, g, kernel, stride[0], padding)
     used = tables.forward(x.shape[1] // groups, x.shape[2:], kernel, stride, padding, dilation)
     total = _weight_product(used, x, g.reshape(*g.shape[:1], groups, g.shape[1] // groups, math.prod(g.shape[2:])))
     return np.ascontiguousarray(total.transpose(0, 2, 1)).reshape(g.shape[1], x.shape[1] // groups, *kernel)
