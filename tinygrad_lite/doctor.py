@@ -81,7 +81,7 @@ def facts():
         **versions(),
         "processor": processor,
         "threads": lambda: f"{threads.get_num_threads()} of {os.cpu_count()} processors; {settings or 'no settings'}",
-        "threading layer": "the interpreter's threads, woken for calls that are long enough; BLAS has its own",
+        "threading layer": "own workers, awake for about a millisecond after a call; once they exist BLAS has one thread",
         "BLAS": blas,
         "kernel cache": kernel_cache,
         "dot": dot,

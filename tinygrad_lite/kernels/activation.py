@@ -21,7 +21,7 @@ BLOCK = 1 << 13  # elements of a block
 def each(function):
     """The loop out[i] = function(x[i], *numbers)."""
 
-    @kernel(parallel=True)
+    @kernel(parallel=True, hires=False)
     def loop(thread, n_threads, x, out, *numbers):
         for block in share((x.size + BLOCK - 1) // BLOCK, thread, n_threads):
             full_width()
@@ -35,7 +35,7 @@ def each(function):
 def each_of_two(function):
     """The loop out[i] = function(g[i], x[i], *numbers)."""
 
-    @kernel(parallel=True)
+    @kernel(parallel=True, hires=False)
     def loop(thread, n_threads, g, x, out, *numbers):
         for block in share((x.size + BLOCK - 1) // BLOCK, thread, n_threads):
             full_width()

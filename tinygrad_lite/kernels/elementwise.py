@@ -23,7 +23,7 @@ def _run(loop, twin, g, other):
     return out
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def gate_loop(thread, n_threads, g, by, out):
     """`gate` on flat views."""
     flat, values, result = g.ravel(), by.ravel(), out.ravel()
@@ -45,7 +45,7 @@ def gate(g, by):
     return _run(gate_loop, gate_twin, g, by)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def tanh_backward_loop(thread, n_threads, g, y, out):
     """`tanh_backward` on flat views."""
     flat, values, result = g.ravel(), y.ravel(), out.ravel()
@@ -67,7 +67,7 @@ def tanh_backward(g, y):
     return _run(tanh_backward_loop, tanh_backward_twin, g, y)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def sigmoid_backward_loop(thread, n_threads, g, y, out):
     """`sigmoid_backward` on flat views."""
     flat, values, result = g.ravel(), y.ravel(), out.ravel()

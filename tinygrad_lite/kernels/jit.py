@@ -22,9 +22,9 @@ def share(n, thread, n_threads):
 class Kernel:
     """A function that Numba compiles when it is first called."""
 
-    def __init__(self, function, parallel=False, **options):
+    def __init__(self, function, parallel=False, hires=True, **options):
         functools.update_wrapper(self, function)
-        self.function, self.parallel, self.options, self.compiled = function, parallel, options, None
+        self.function, self.parallel, self.hires, self.options, self.compiled = function, parallel, hires, options, None
 
     def compile(self):
         """The compiled function."""
@@ -52,7 +52,7 @@ class Kernel:
 
     def run(self, work, *args):
         """Call it, with as many threads as ``work`` elementary operations are worth."""
-        return self.on(threads.worth(work), *args)
+        return self.on(threads.worth(work, self.hires), *args)
 
     def on(self, n, *args):
         """Call it, on ``n`` threads if it is parallel."""
@@ -75,7 +75,8 @@ def kernel(function=None, **options):
 
     With ``parallel=True`` its first arguments are ``thread`` and ``n_threads``, which `share` turns into the rounds of each thread;
     a call leaves them away. ``loop.run(work, *args)`` says how many elementary operations the call has, which decides on the
-    number of threads.
+    number of threads. ``hires=False``: it takes workers that are there and is no reason to hire any, since these cost BLAS its own.
+    Each thread calls the whole function, and the caller once more than that: what it writes, it writes in its rounds.
     """
     if function is None:
         return lambda f: Kernel(f, **options)

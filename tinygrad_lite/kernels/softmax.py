@@ -100,7 +100,7 @@ def scratch(x):
     return np.zeros((classes, LANES), x.dtype), np.empty(LANES, x.dtype), np.empty(LANES, x.dtype)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def softmax_loop(thread, n_threads, x, out):
     """out = e**x / sum(e**x) of each row."""
     count = x.shape[0]
@@ -111,7 +111,7 @@ def softmax_loop(thread, n_threads, x, out):
         divide_block(out[first:last], table, size, x.dtype.type(1))
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def log_softmax_loop(thread, n_threads, x, out):
     """out = x - log(sum(e**x)) of each row."""
     count, classes = x.shape
@@ -125,7 +125,7 @@ def log_softmax_loop(thread, n_threads, x, out):
                 result[c] = row[c] - less - more
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradients, found):
     """losses = log(sum(e**row)) - row[label] of each row, gradients = (softmax - one_hot) * scale; adds the sum of the losses to
     ``found[thread, 0]`` and writes a row with a bad label to ``found[thread, 1]``."""
@@ -146,7 +146,7 @@ def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradien
             found[thread, 0] += losses[i]
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def softmax_backward_loop(thread, n_threads, g, y, out):
     """out = y * (g - sum(g * y)) of each row."""
     for n in share(y.shape[0], thread, n_threads):
@@ -156,7 +156,7 @@ def softmax_backward_loop(thread, n_threads, g, y, out):
             result[c] = of[c] * (to[c] - less)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, hires=False)
 def log_softmax_backward_loop(thread, n_threads, g, y, out):
     """out = g - e**y * sum(g) of each row."""
     for n in share(y.shape[0], thread, n_threads):
@@ -224,7 +224,7 @@ def cross_entropy(logits, target, scale):
     """``logits`` (rows, classes), ``target`` (rows) -> losses (rows), their sum, their gradients times ``scale`` (rows, classes),
     and the first row with a bad label or -1."""
     gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
-    n_threads = threads.worth(WORK * logits.size)
+    n_threads = threads.worth(WORK * logits.size, hire=False)
     found = np.array([(0.0, -1.0)] * n_threads)
     cross_entropy_loop.on(n_threads, logits, target, logits.dtype.type(scale), losses, gradients, found)
     total, bad = zip(*found.tolist())

@@ -29,18 +29,21 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n):
-    """Let each op use up to ``n`` threads, in kernels and in BLAS; at most as many as there are CPUs."""
+    """Let each op use up to ``n`` threads, at most as many as there are CPUs: in kernels, and in BLAS until a kernel first runs on
+    several. From then on BLAS has one, in all of this process: OpenBLAS's threads would keep ours from their processors."""
     global _chosen
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: expected a positive integer, got {n!r}")
     from threadpoolctl import threadpool_limits
 
     _chosen = min(n, cpu_count())
-    threadpool_limits(n, user_api="blas")
+    threadpool_limits(1 if _hired else n, user_api="blas")
 
 
-def worth(work):
-    """On how many threads to run ``work`` elementary operations."""
+def worth(work, hire=True):
+    """On how many threads to run ``work`` elementary operations; one, if workers must first be hired and ``hire`` is false."""
+    if not (hire or _hired):
+        return 1
     return max(1, min(get_num_threads(), work // (PARALLEL_FROM // 2)))
 
 
@@ -57,12 +60,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
+def _hire(count):
+    """Bring the number of workers to ``count``."""
+    global _hired
+    from threadpoolctl import threadpool_limits
+
+    from . import team
+
+    threadpool_limits(1, user_api="blas")  # OpenBLAS's threads keep their processors for some 25 ms after each product
+    for thread in range(_hired + 1, count + 1):
+        team.hire(thread)
+        _hired = thread
+
+
 def call(compiled, n, args):
     """``compiled(thread, n, *args)`` for each thread number below ``n``, at once: the caller is number 0. If another thread has the
     workers now, the caller makes all calls itself."""
-    global _hired
-    from . import team
-
     alone, lock = not _team.acquire(blocking=False), _team
     if alone:
         for thread in range(n):
@@ -70,17 +83,7 @@ def call(compiled, n, args):
         return
     try:
         if _hired < n - 1:
-            _one_thread_for_blas()
-            for thread in range(_hired + 1, n):
-                team.hire(thread)
-                _hired = thread
+            _hire(n - 1)
         compiled(0, -n, *args)  # see team.sharing
     finally:
         lock.release()
-
-
-def _one_thread_for_blas():
-    """OpenBLAS's threads keep their processors for some 25 ms after each product; our workers would wait for them."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")

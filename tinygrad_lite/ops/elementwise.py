@@ -192,7 +192,9 @@ tan.derivatives(lambda g, out: g * (1.0 + out * out))
 @primitive(promotes="float")
 def tanh(x):
     """Hyperbolic tangent."""
-    if x.size >= LONG and (x.itemsize == 8 or threads.worth(x.size) > 1):  # NumPy's is as fast in float32, on one thread
+    if x.size >= LONG and (
+        x.itemsize == 8 or threads.worth(x.size, hire=False) > 1
+    ):  # NumPy's is as fast in float32, on one thread
         return kernels.activation.tanh(x)
     return np.tanh(x) if x.size < POOLED else np.tanh(x, out=empty_like(x))
 
