@@ -155,6 +155,17 @@ def test_every_number_of_outputs(outputs):
         check(np.random.default_rng(outputs), 2, 2, (3, size), outputs, (2, 3), np.float32, padding=1)
 
 
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 3), (5, 5), (1, 5)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_windows_that_slide_over_planes(kernel, stride):
+    """A filter for each channel has loops of its own; at stride 2 also its input gradient, where every tap reaches all it should."""
+    rng = np.random.default_rng(stride)
+    for size in ((1, 1), (2, 3), (5, 16), (14, 15), (17, 33), (28, 40)):
+        for padding in (0, 1, 2):
+            if all(s + 2 * padding >= k for s, k in zip(size, kernel)):
+                check(rng, 2, 3, size, 3, kernel, np.float32, padding=padding, stride=stride, groups=3)
+
+
 @pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 10, 11, 12, 13, 14, 17, 26, 39])
 def test_every_length_of_a_row(length):
     """Tiles of pixels are cut to the row where lanes run along channels."""
