@@ -17,11 +17,11 @@ def threads():
 def layer(row, arrays):
     """A layer."""
     given = {name: tl.tensor(array, requires_grad=row.backward) for name, array in arrays.items()}
-    return torch_style.layer(tl, row, given, lambda shape: tl.from_numpy(rows.cotangent(shape)))
+    return torch_style.layer(tl, row, given, lambda shape: tl.tensor(rows.cotangent(shape)))
 
 
 def training(row, x, target, layers):
     """A training step."""
     net = torch_style.model(nn, row, rows.shapes(row))
     net.load_state_dict(rows.state_dict(row, layers))
-    return training_style.training(nn, optim, net, row, tl.from_numpy(x), tl.from_numpy(target))
+    return training_style.training(nn, optim, net, row, tl.tensor(x), tl.tensor(target))

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .. import threads
+from ..jit import share
 from ..pool import aligned, empty
 
 SQUARES = 1 << 18  # bytes of the transformed squares that are worked on at a time: small, so that they stay in the second cache
@@ -26,6 +27,12 @@ def squares(size, kernel, stride, padding, dilation, groups, channels, outputs, 
     return 4 if not precise else 2 if kernel == (3, 3) else 0
 
 
+def _longest_share(n, batch, tiles, rows, n_threads):
+    """How many tiles of products, each of ``rows`` squares, the busiest thread makes of ``n`` images in batches of ``batch``."""
+    made = [-(-min(batch, n - first) * tiles // rows) for first in range(0, n, batch)]
+    return max(sum(made[part.start : part.stop]) for part in (share(len(made), t, n_threads) for t in range(n_threads)))
+
+
 @functools.lru_cache(256)
 def plan(n, of_square, size, padding, r, m, n_lanes, rows, n_threads):
     """Of a call: its sizes, where x's numbers go in the image, where the outputs lie in the result, and the output's size.
@@ -37,7 +44,7 @@ def plan(n, of_square, size, padding, r, m, n_lanes, rows, n_threads):
     height, width = high * m + r - 1, wide * m + r - 1
     tiles = high * wide
     most = max(1, min(-(-n // n_threads), 8 * rows // tiles))  # images that make whole tiles of products
-    batch = min(range(1, most + 1), key=lambda b: (-(-b * tiles // rows) * rows / (b * tiles), b))
+    batch = min(range(1, most + 1), key=lambda b: (_longest_share(n, b, tiles, rows, n_threads), b))
     unit = math.lcm(wide, rows) if math.lcm(wide, rows) <= 8 * rows else wide  # whole rows of tiles, and whole tiles of products
     some = min(unit * max(1, of_square // (4 * (m + r - 1) ** 2) // unit), batch * tiles)
     (top, _), (left, _) = padding
