@@ -158,7 +158,7 @@ def test_every_number_of_outputs(outputs):
 @pytest.mark.parametrize("kernel", [(3, 3), (1, 3), (5, 5), (1, 5)])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_windows_that_slide_over_planes(kernel, stride):
-    """A filter for each channel has loops of its own; at stride 2 also its input gradient, where every tap reaches all it should."""
+    """A filter for each channel has loops of its own, at stride 2 also for the input gradient."""
     rng = np.random.default_rng(stride)
     for size in ((1, 1), (2, 3), (5, 16), (14, 15), (17, 33), (28, 40)):
         for padding in (0, 1, 2):
