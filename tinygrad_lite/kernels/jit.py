@@ -52,6 +52,8 @@ class Kernel:
 
     def run(self, work, *args):
         """Call it, with as many threads as ``work`` elementary operations are worth."""
+        if work < threads.PARALLEL_FROM and (compiled := self.compiled) is not None:  # most calls of a small network
+            return compiled(0, 1, *args)
         return self.on(threads.worth(work, self.hires), *args)
 
     def on(self, n, *args):

@@ -66,7 +66,7 @@ def is_whole(array):
 
 def empty_like(x):
     """As `numpy.empty_like` in row-major order, from the pool if it is large."""
-    return empty(x.shape, x.dtype)
+    return np.empty(x.shape, x.dtype) if x.nbytes <= LARGE else empty(x.shape, x.dtype)
 
 
 def _come_back(loan):

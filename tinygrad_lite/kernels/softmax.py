@@ -127,9 +127,10 @@ def log_softmax_loop(thread, n_threads, x, out):
 
 @kernel(parallel=True, hires=False)
 def cross_entropy_loop(thread, n_threads, logits, target, scale, losses, gradients, found):
-    """losses = log(sum(e**row)) - row[label] of each row, gradients = (softmax - one_hot) * scale; adds the sum of the losses to
-    ``found[thread, 0]`` and writes a row with a bad label to ``found[thread, 1]``."""
+    """losses = log(sum(e**row)) - row[label] of each row, gradients = (softmax - one_hot) * scale; ``found`` (threads, 2): the
+    sum of the losses, and a row with a bad label or -1."""
     count, classes = logits.shape
+    found[thread, 0], found[thread, 1] = 0, -1
     for block in share((count + LANES - 1) // LANES, thread, n_threads):
         first, last = block * LANES, min(count, (block + 1) * LANES)
         for i in range(first, last):
@@ -225,10 +226,11 @@ def cross_entropy(logits, target, scale):
     and the first row with a bad label or -1."""
     gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
     n_threads = threads.worth(WORK * logits.size, hire=False)
-    found = np.array([(0.0, -1.0)] * n_threads)
+    found = np.empty((n_threads, 2))
     cross_entropy_loop.on(n_threads, logits, target, logits.dtype.type(scale), losses, gradients, found)
-    total, bad = zip(*found.tolist())
-    return losses, sum(total), gradients, int(min((row for row in bad if row >= 0), default=-1))
+    if n_threads == 1:
+        return losses, found.item(0), gradients, int(found.item(1))
+    return losses, found[:, 0].sum(), gradients, int(min((row for row in found[:, 1] if row >= 0), default=-1))
 
 
 def cross_entropy_twin(logits, target, scale):
