@@ -948,6 +948,19 @@ def cubed_outside(op, x):
         return op(x).sum()
 
 
+def test_the_gradient_of_a_loss_is_nobody_elses():
+    x = tl.randn(3, 4, requires_grad=True)  # the forward made the gradient, and another walk needs it
+    loss = tl.cross_entropy(x, np.array([0, 3, 1]))
+    loss.backward(retain_graph=True)
+    first = x.grad.numpy().copy()
+    x.grad.data[...] = 7
+    (again,) = tl.grad(loss, x, retain_graph=True)
+    again.data[...] = 8
+    x.grad = None
+    loss.backward()
+    assert np.array_equal(x.grad.numpy(), first)
+
+
 def test_cross_entropy_agrees_with_its_twin_to_the_second_order():
     target = np.array([0, 2, 1])
     x = leaf(3, 4)

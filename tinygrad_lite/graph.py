@@ -384,6 +384,8 @@ def _seed(op, output, given, record):
 
 def _seeds(op, outputs, given, record):
     """Pairs of a source and the cotangent that starts there."""
+    if given is None and isinstance(outputs, Value) and outputs.source is not None and not (outputs.data.ndim or record):
+        return [(outputs.source, _one(outputs.data.dtype))]  # a loss, in most cases
     if not isinstance(outputs, (tuple, list)):
         g = _seed(op, outputs, given[0] if isinstance(given, (tuple, list)) and len(given) == 1 else given, record)
         return [(outputs.source, g)]

@@ -250,7 +250,8 @@ def update(*writes):
                         written.append(a)
             try:
                 for target in written:
-                    if not isinstance(target, Value) or (target.source is not None and target.source[0].primitive is not None):
+                    source = target.source if isinstance(target, Value) else ()
+                    if source is not None and (not source or source[0].primitive is not None):
                         raise _not_writable(declared, target)
                 try:
                     forward(*arrays, **attributes)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel, share
-from .pool import LARGE, empty
+from .pool import empty_like
 
 BLOCK = 1 << 13  # elements of a block; threads share the blocks
 WORK = 3  # tenths of a nanosecond for an element
@@ -14,9 +14,8 @@ WORK = 3  # tenths of a nanosecond for an element
 
 def _run(loop, twin, g, other):
     """``loop`` on contiguous arrays of one floating dtype, else ``twin``."""
-    out = np.empty(g.shape, g.dtype) if g.size < LARGE // 8 else empty(g.shape, g.dtype)
-    simple = g.flags.c_contiguous and other.flags.c_contiguous and g.dtype == other.dtype and g.dtype.itemsize >= 4
-    if simple:
+    out = empty_like(g)
+    if g.flags.c_contiguous and other.flags.c_contiguous and g.dtype == other.dtype and g.itemsize >= 4:
         loop.run(WORK * g.size, g, other, out)
     else:
         twin(g, other, out)

@@ -97,7 +97,8 @@ def divide_block(out, table, size, scale):
 def scratch(x):
     """The table for `LANES` short rows, and room for the largest element and the sum of each row of a block."""
     classes = x.shape[1] if x.shape[1] <= SHORT else 0
-    return np.zeros((classes, LANES), x.dtype), np.empty(LANES, x.dtype), np.empty(LANES, x.dtype)
+    room = np.zeros((classes + 2, LANES), x.dtype)
+    return room[2:], room[0], room[1]
 
 
 @kernel(parallel=True, hires=False)
@@ -224,8 +225,8 @@ def log_softmax_backward_twin(g, y):
 def cross_entropy(logits, target, scale):
     """``logits`` (rows, classes), ``target`` (rows) -> losses (rows), their sum, their gradients times ``scale`` (rows, classes),
     and the first row with a bad label or -1."""
-    gradients, losses = empty_like(logits), np.empty(target.size, logits.dtype)
-    n_threads = threads.worth(WORK * logits.size, hire=False)
+    gradients, losses, work = empty_like(logits), np.empty(target.size, logits.dtype), WORK * logits.size
+    n_threads = 1 if work < threads.PARALLEL_FROM else threads.worth(work, hire=False)
     found = np.empty((n_threads, 2))
     cross_entropy_loop.on(n_threads, logits, target, logits.dtype.type(scale), losses, gradients, found)
     if n_threads == 1:

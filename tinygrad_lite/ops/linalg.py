@@ -113,14 +113,16 @@ def linear(x, weight, bias=None):
         raise ValueError(f"x has {x.shape[-1] if x.ndim else 'no'} features, weight {weight.shape} expects {weight.shape[1]}")
     if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
         raise ValueError(f"bias is {describe(bias)}, expected {weight.shape[:1]} {x.dtype}")
-    rows = _rows(x)
-    if rows.size * len(weight) < _LARGE_PRODUCT:
+    rows = x if x.ndim == 2 else _rows(x)
+    size = weight.size
+    if len(rows) * size < _LARGE_PRODUCT:
         # a copy of a small W^T costs less than BLAS loses on rows of W
-        out = rows.dot(weight.T.copy() if 1024 <= weight.size <= 4096 and len(rows) >= 32 else weight.T)
-        if bias is not None and 64 < out.size < _SMALL_SUM and out.itemsize >= 4:
-            kernels.linalg.add_row_loop(out, bias)
-        elif bias is not None:
-            out += bias
+        out = rows.dot(weight.T.copy() if 1024 <= size <= 4096 and len(rows) >= 32 else weight.T)
+        if bias is not None:
+            if 64 < out.size < _SMALL_SUM and out.itemsize >= 4:
+                kernels.linalg.add_row_loop(out, bias)
+            else:
+                out += bias
     else:  # W x^T is a tenth to a sixth faster than x W^T in OpenBLAS, and the bias is added as the result is turned
         out = empty((len(rows), len(weight)), x.dtype)
         np.add(_product(weight, rows.T).T, x.dtype.type(0) if bias is None else bias, out=out)
@@ -138,7 +140,7 @@ def linear_weight(g, x):
 
 def _product(x, y):
     """np.dot of matrices, into memory of the pool if it is large."""
-    if x.shape[0] * y.shape[1] < LARGE // 8 or x.dtype != y.dtype:
+    if len(x) * y.shape[1] < LARGE // 8 or x.dtype != y.dtype:
         return x.dot(y)  # the method: numpy.dot asks both for __array_function__ first
     return x.dot(y, empty((x.shape[0], y.shape[1]), x.dtype))
 
@@ -147,7 +149,7 @@ def _product(x, y):
 def linear_bias(g):
     """Sum of the rows: (..., out) -> (out), the gradient of a `linear`'s bias."""
     rows = g if g.ndim == 2 else _rows(g)
-    if rows.size > _SMALL_SUM or rows.dtype.itemsize < 4:
+    if rows.size > _SMALL_SUM or rows.itemsize < 4:
         return np.dot(_ones(len(rows), g.dtype), rows)  # by BLAS: half the time of add.reduce
     out = np.empty(rows.shape[1], g.dtype)
     kernels.linalg.sum_rows_loop(rows, out)

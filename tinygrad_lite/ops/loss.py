@@ -153,6 +153,8 @@ def cross_entropy(input, target, *, reduction="mean"):
 @cross_entropy.backward
 def cross_entropy_backward(g, input, target, gradients, *, reduction="mean"):
     """The cotangent of the loss times its gradient, (softmax - one_hot) / count, which the forward has made."""
+    if not g.ndim and g.item() == 1:  # the loss itself is what is differentiated
+        return gradients, None
     if reduction == "none" and input.ndim > 1:
         g = np.expand_dims(g, 1)
     return np.multiply(gradients, g, out=empty_like(gradients)), None

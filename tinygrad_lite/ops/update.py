@@ -49,9 +49,9 @@ def _check_gradients(parameters, gradients):
 def sgd_update(parameters, gradients, lr, *, weight_decay=0.0):
     """One step of gradient descent for each of the lists: parameter -= lr * (gradient + weight_decay * parameter)."""
     _check_gradients(parameters, gradients)
-    rate = float(lr)
+    rate, sgd = float(lr), kernels.update.sgd
     for p, g in zip(parameters, gradients):
-        kernels.update.sgd(p, np.asarray(g + g.dtype.type(weight_decay) * p) if weight_decay else g, rate)
+        sgd(p, np.asarray(g + g.dtype.type(weight_decay) * p) if weight_decay else g, rate)
 
 
 @update(0, 2)
