@@ -433,3 +433,32 @@ def test_modules_give_indices():
     assert nn.MaxPool2d(2, return_indices=True)(x)[1].data.tolist() == [[[5, 7], [13, 15]]]
     assert nn.AdaptiveMaxPool2d(1, return_indices=True)(x)[1].data.tolist() == [[[15]]]
     assert repr(nn.MaxPool2d(3, 2, 1)) == "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=False)"
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [nn.MaxPool2d(2), nn.MaxPool2d(3, stride=2, padding=1), nn.MaxPool2d(2, ceil_mode=True), nn.MaxPool2d(2, padding=1, dilation=3)],
+    ids=repr,
+)
+def test_a_relu_before_a_max_pool_may_run_behind_it(pool):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 3, (2, 3, 7, 5)).astype(np.float32)  # many ties, windows without a positive number
+    x[0, 0, :4] = -1
+    x[1, 2, 3, 3] = np.nan
+    weights = tl.Tensor(rng.standard_normal(pool(tl.Tensor(x)).shape).astype(np.float32))
+    gradients = []
+    for net in (nn.Sequential(nn.Identity(), nn.ReLU(), pool), lambda x: pool(tl.relu(x))):
+        leaf = tl.tensor(x, requires_grad=True)
+        out = net(leaf)
+        (out * weights).sum().backward()
+        gradients.append((out.data, leaf.grad.data))
+    for ours, expected in zip(*gradients):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_sequential_runs_the_pool_first_only_where_that_is_the_same():
+    ran = lambda *modules: [type(m).__name__ for m in nn.Sequential(*modules)._find_steps()]  # noqa: E731
+    assert ran(nn.ReLU(), nn.MaxPool2d(2), nn.ReLU(), nn.MaxPool1d(2)) == ["MaxPool2d", "ReLU", "MaxPool1d", "ReLU"]
+    assert ran(nn.ReLU(), nn.MaxPool2d(2, dilation=2)) == ["ReLU", "MaxPool2d"]
+    assert ran(nn.ReLU(), nn.MaxPool2d(2, return_indices=True)) == ["ReLU", "MaxPool2d"]
+    assert ran(nn.ReLU(), nn.AvgPool2d(2), nn.Tanh(), nn.MaxPool2d(2)) == ["ReLU", "AvgPool2d", "Tanh", "MaxPool2d"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .layers import ReLU
 from .module import Module
+from .pooling import MaxPool1d, MaxPool2d, MaxPool3d
 
 
 class ModuleList(Module):
@@ -42,7 +44,10 @@ class ModuleList(Module):
 
 
 class Sequential(ModuleList):
-    """Modules called one after the other: ``Sequential(Linear(64, 32), Tanh(), Linear(32, 10))``, or of a dict name -> module."""
+    """Modules called one after the other: ``Sequential(Linear(64, 32), Tanh(), Linear(32, 10))``, or of a dict name -> module.
+
+    A ReLU in front of a max pool runs behind it: max(relu(x)) = relu(max(x)), with the same gradients, on fewer numbers.
+    """
 
     def __init__(self, *modules):
         if len(modules) == 1 and isinstance(modules[0], dict):
@@ -60,8 +65,12 @@ class Sequential(ModuleList):
     _steps = ()  # the modules in order, found at the first call after a change
 
     def _find_steps(self):
-        object.__setattr__(self, "_steps", [m for name, m in vars(self).items() if isinstance(m, Module)])
-        return self._steps
+        steps = [m for name, m in vars(self).items() if isinstance(m, Module)]
+        for k, (module, following) in enumerate(zip(steps, steps[1:])):
+            if type(module) is ReLU and _commutes(following):
+                steps[k : k + 2] = following, module
+        object.__setattr__(self, "_steps", steps)
+        return steps
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
@@ -70,3 +79,8 @@ class Sequential(ModuleList):
     def __delattr__(self, name):
         super().__delattr__(name)
         object.__setattr__(self, "_steps", ())
+
+
+def _commutes(pool):
+    """Whether ``pool`` gives the same before and after a ReLU: maxima of windows that hold an element of the image."""
+    return type(pool) in (MaxPool1d, MaxPool2d, MaxPool3d) and not pool.return_indices and pool.dilation in (1, (1, 1), (1, 1, 1))
