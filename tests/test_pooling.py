@@ -435,11 +435,10 @@ def test_modules_give_indices():
     assert repr(nn.MaxPool2d(3, 2, 1)) == "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=False)"
 
 
-@pytest.mark.parametrize(
-    "pool",
-    [nn.MaxPool2d(2), nn.MaxPool2d(3, stride=2, padding=1), nn.MaxPool2d(2, ceil_mode=True), nn.MaxPool2d(2, padding=1, dilation=3)],
-    ids=repr,
-)
+POOLS = (nn.MaxPool2d(2), nn.MaxPool2d(3, 2, padding=1), nn.MaxPool2d(2, ceil_mode=True), nn.MaxPool2d(2, padding=1, dilation=3))
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=repr)
 def test_a_relu_before_a_max_pool_may_run_behind_it(pool):
     rng = np.random.default_rng(0)
     x = rng.integers(-3, 3, (2, 3, 7, 5)).astype(np.float32)  # many ties, windows without a positive number
@@ -457,7 +456,9 @@ def test_a_relu_before_a_max_pool_may_run_behind_it(pool):
 
 
 def test_sequential_runs_the_pool_first_only_where_that_is_the_same():
-    ran = lambda *modules: [type(m).__name__ for m in nn.Sequential(*modules)._find_steps()]  # noqa: E731
+    def ran(*modules):
+        return [type(m).__name__ for m in nn.Sequential(*modules)._find_steps()]
+
     assert ran(nn.ReLU(), nn.MaxPool2d(2), nn.ReLU(), nn.MaxPool1d(2)) == ["MaxPool2d", "ReLU", "MaxPool1d", "ReLU"]
     assert ran(nn.ReLU(), nn.MaxPool2d(2, dilation=2)) == ["ReLU", "MaxPool2d"]
     assert ran(nn.ReLU(), nn.MaxPool2d(2, return_indices=True)) == ["ReLU", "MaxPool2d"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from .layers import ReLU
 from .module import Module
 from .pooling import MaxPool1d, MaxPool2d, MaxPool3d
@@ -66,7 +68,7 @@ class Sequential(ModuleList):
 
     def _find_steps(self):
         steps = [m for name, m in vars(self).items() if isinstance(m, Module)]
-        for k, (module, following) in enumerate(zip(steps, steps[1:])):
+        for k, (module, following) in enumerate(itertools.pairwise(steps)):
             if type(module) is ReLU and _commutes(following):
                 steps[k : k + 2] = following, module
         object.__setattr__(self, "_steps", steps)
