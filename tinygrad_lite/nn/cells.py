@@ -86,12 +86,9 @@ class Cell(Module):
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def extra_repr(self):
-        nonlinearity = getattr(self, "nonlinearity", "tanh")
-        return (
-            f"{self.input_size}, {self.hidden_size}"
-            + (f", bias={self.bias}" if self.bias is not True else "")
-            + (f", nonlinearity={nonlinearity}" if nonlinearity != "tanh" else "")
-        )
+        usual = {"bias": True, "nonlinearity": "tanh", "reset_after": True}
+        said = [f"{name}={getattr(self, name)}" for name in usual if getattr(self, name, usual[name]) != usual[name]]
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *said])
 
 
 class _HiddenCell(Cell):
@@ -222,6 +219,7 @@ class LayerNormLSTMCell(LSTMCell):
 
     def __init__(self, input_size, hidden_size, eps=1e-5, dtype=None):
         self._set(4, input_size, hidden_size, False, dtype)
+        self.eps = eps
         self.norm_ih, self.norm_hh = _Normalised(4 * hidden_size, eps, dtype), _Normalised(4 * hidden_size, eps, dtype)
         self.norm_c = _Normalised(hidden_size, eps, dtype)
         for module in self.modules():
@@ -234,6 +232,9 @@ class LayerNormLSTMCell(LSTMCell):
         i, f, g, o = ops.chunk(gates, 4, -1)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         return ops.sigmoid(o) * ops.tanh(self.norm_c(c)), c
+
+    def extra_repr(self):
+        return f"{self.input_size}, {self.hidden_size}, eps={self.eps}"
 
 
 def time_constants(name, tau, size, learned, dtype):

@@ -3,9 +3,6 @@ hidden units that keep their values, cells above cells, time in both directions.
 
 from __future__ import annotations
 
-import functools
-import operator
-
 from .. import creation, ops
 from ..ops.random import generator
 from ..ops.recurrence import nonlinearity_of
@@ -47,6 +44,9 @@ class ElmanCell(Cell):
         h = self.hidden(x, state)
         return self.readout(h), h
 
+    def extra_repr(self):
+        return f"{self.input_size}, {self.hidden_size}, {self.output_size}"
+
 
 class JordanCell(Cell):
     """Wiring II: recurrence only from the output to the hidden units of the next step (Jordan, 1986)::
@@ -87,6 +87,9 @@ class JordanCell(Cell):
         y = self.readout(ops.rnn_step(x, y, *self._weights(), nonlinearity=self.nonlinearity))
         return y, y
 
+    def extra_repr(self):
+        return f"{self.input_size}, {self.hidden_size}, {self.output_size}"
+
 
 class FinalOutput(Module):
     """Wiring III: hidden units to hidden units, and one output at the end, (steps, batch, input) -> (batch, output).
@@ -124,7 +127,8 @@ class SkipCell(Cell):
         if not delays or len(set(delays)) != len(delays):
             raise ValueError(f"SkipCell: delays must be different numbers of steps, got {delays}")
         check_sizes("SkipCell", **{f"delay {d}": d for d in delays})
-        self.nonlinearity, self._function = nonlinearity, nonlinearity_of(nonlinearity)
+        nonlinearity_of(nonlinearity)
+        self.nonlinearity = nonlinearity
         self.input_size, self.hidden_size = input_size, hidden_size
         self.weight_ih = Parameter(creation.zeros(hidden_size, input_size, dtype=dtype))
         self.weight_hh = {d: Parameter(creation.zeros(hidden_size, hidden_size, dtype=dtype)) for d in delays}
@@ -138,8 +142,10 @@ class SkipCell(Cell):
     def forward(self, x, state=None):
         """(h(t), the new state)."""
         x, past = self.given(x, state)
-        recurrent = [ops.linear(past[d - 1], weight) for d, weight in self.weight_hh.items()]
-        h = self._function(functools.reduce(operator.add, recurrent, ops.linear(x, self.weight_ih, self.bias)))
+        total = ops.linear(x, self.weight_ih, self.bias)
+        for delay, weight in self.weight_hh.items():
+            total = total + ops.linear(past[delay - 1], weight)
+        h = nonlinearity_of(self.nonlinearity)(total)
         return h, (h, *past[:-1])
 
     def extra_repr(self):
@@ -241,6 +247,9 @@ class Deep(Cell):
             x, s = cell.step(x, s)
             new.append(s)
         return x, tuple(new)
+
+    def extra_repr(self):
+        return ""
 
 
 class Bidirectional(Module):
