@@ -299,9 +299,12 @@ def test_what_cannot_be_made_is_refused(make, text):
         make()
 
 
-def test_an_lstm_wants_both_states():
-    for hx in (tl.zeros(1, B, H), (tl.zeros(1, B, H),)):
-        with pytest.raises(TypeError, match=r"LSTM: hx must be the tuple \(h_0, c_0\)"):
+def test_the_number_of_states_must_be_right():
+    zeros = tl.zeros(1, B, H)
+    for hx in (zeros, (zeros,)):
+        with pytest.raises(TypeError, match=r"LSTM: hx must be \(h_0, c_0\), got 1 states"):
             nn.LSTM(I, H)(X, hx)
+    with pytest.raises(TypeError, match=r"RNN: hx must be \(h_0\), got 2 states"):
+        nn.RNN(I, H)(X, (zeros, zeros))
     with pytest.raises(ValueError, match=r"c_0 is \(1, 4, 3\), expected \(1, 4, 4\)"):
-        nn.LSTM(I, H)(X, (tl.zeros(1, B, H), tl.zeros(1, B, 3)))
+        nn.LSTM(I, H)(X, (zeros, tl.zeros(1, B, 3)))

@@ -275,6 +275,7 @@ CALLS = [
     (lambda: nn.unroll(CELL, tl.zeros(())), r"^unroll in outer: xs must have a dimension 0 of time, got \(\)"),
     (lambda: nn.unroll(CELL, (XS, XS[1:])), r"^unroll in outer: xs have different numbers of steps: \[6, 7\]"),
     (lambda: nn.unroll(CELL, XS, lengths=[1, 2, 8]), r"^valid_steps in outer: length 8 is out of range: there are 7 steps"),
+    (lambda: nn.unroll(CELL, XS[:0], lengths=[0, 0, 1]), r"^valid_steps in outer: length 1 is out of range: there are 0 steps"),
     (lambda: nn.unroll(CELL, XS, lengths=[1, 2]), r"^valid_steps in outer: lengths must be \(3,\)"),
     (lambda: nn.unroll(lambda x, s: (x, s), XS, lengths=[1, 2, 3]), r"^unroll in outer: with lengths give the initial state"),
     (lambda: nn.unroll(CELL, XS, reverse=True, feedback=tl.relu), r"^unroll in outer: .*give reverse or feedback"),

@@ -107,9 +107,9 @@ class _Recurrent(Module):
         if hx is None:
             given = [creation.zeros(*shape, dtype=x.dtype) for shape in shapes]
         else:
-            given = [hx] if len(self.states) == 1 else hx
-            if not isinstance(given, (tuple, list)) or len(given) != len(self.states):
-                raise error_in(kind, TypeError, f"hx must be the tuple ({', '.join(self.states)})")
+            given = hx if isinstance(hx, (tuple, list)) else (hx,)
+            if len(given) != len(self.states):
+                raise error_in(kind, TypeError, f"hx must be ({', '.join(self.states)}), got {len(given)} states")
             for name, state, shape in zip(self.states, given, shapes):
                 if tuple(state.shape) != shape:
                     raise error_in(kind, ValueError, f"{name} is {tuple(state.shape)}, expected {shape}")

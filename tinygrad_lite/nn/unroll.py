@@ -92,7 +92,8 @@ def unroll(
     lengths     integers (batch): sequence b ends before step lengths[b]; beyond, its state stays and its outputs are 0
     feedback    function of an output that makes the next input, once xs has ended: with xs at every step it is not called, which is
                 teacher forcing; with xs of a few steps they are a beginning that is continued
-    bptt        cut the gradient every so many steps (truncated backpropagation through time; Williams and Peng, 1990)
+    bptt        cut the gradient every so many steps (truncated backpropagation through time; Williams and Peng, 1990); where memory
+                must not grow, call `unroll` and backward on one piece after the other, from the detached state
     checkpoint  keep the state every so many steps only, and compute what lies between again in backward (Chen et al., 2016); with
                 the root of the number of steps, memory beside the outputs grows as that root
     batch_first xs and outputs are (batch, steps, ...)
@@ -107,13 +108,13 @@ def unroll(
     shapes = [(*x.shape[:dim], *x.shape[dim + 1 :]) for x in leaves(xs)]
     if state is None and shapes and hasattr(cell, "initial_state"):
         state = cell.initial_state(shapes[0][:-1], leaves(xs)[0].dtype)
-    if not steps:
-        return _no_steps(step, xs, state, dim), state
     if lengths is not None:
         if state is None:
             raise error_in("unroll", ValueError, "with lengths give the initial state, which empty sequences keep")
         batch = (shapes or [x.shape for x in leaves(state)])[0][0]
         running = ops.unbind(valid_steps(as_lengths(lengths), steps=steps, batch=batch))
+    if not steps:
+        return _no_steps(step, xs, state, dim), state
     order = range(steps - 1, -1, -1) if reverse else range(steps)
 
     def run(first, last, state, output):
