@@ -270,20 +270,22 @@ def test_bidirectional_cells_equal_a_bidirectional_layer(layer, cell, batch_firs
 
 def test_a_cell_of_ones_own_can_be_stacked_and_reversed():
     class Decay(nn.Cell):
-        """s' = (s + x W^T) / 2."""
+        """s' = (s + x W^T + b) / 2."""
 
         def __init__(self, input_size, hidden_size):
             self.input_size, self.hidden_size = input_size, hidden_size
             self.weight_ih = nn.Parameter(tl.zeros(hidden_size, input_size))
+            self.bias = nn.Parameter(tl.zeros(hidden_size))
             self.reset_parameters()
 
         def forward(self, x, state=None):
             x, s = self.given(x, state)
-            s = (s + tl.linear(x, self.weight_ih)) / 2
+            s = (s + tl.linear(x, self.weight_ih, self.bias)) / 2
             return s, s
 
     model = nn.Bidirectional(nn.Deep(Decay(I, H), 2))
-    assert [p.shape for p in model.parameters()] == [(H, I), (H, H)] * 2
+    assert [p.shape for p in model.parameters()] == [(H, I), (H,), (H, H), (H,)] * 2
+    assert "(layers.1): Decay(4, 4)" in repr(model)
     assert model(tl.randn(T, B, I))[0].shape == (T, B, 2 * H)
 
 

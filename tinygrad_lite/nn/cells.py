@@ -40,7 +40,7 @@ class Cell(Module):
         return self(x, state)
 
     def initial_state(self, batch, dtype=None):
-        """Zeros (*batch, hidden_size)."""
+        """Zeros (*batch, hidden_size); ``batch`` is (size,), or () for a single sequence."""
         return creation.zeros(*batch, self.hidden_size, dtype=dtype)
 
     def given(self, x, state):
@@ -86,8 +86,10 @@ class Cell(Module):
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def extra_repr(self):
-        usual = {"bias": True, "nonlinearity": "tanh", "reset_after": True}
-        said = [f"{name}={getattr(self, name)}" for name in usual if getattr(self, name, usual[name]) != usual[name]]
+        nonlinearity = getattr(self, "nonlinearity", "tanh")
+        said = ["bias=False"] if getattr(self, "bias", True) is False else []
+        said += [f"nonlinearity={nonlinearity}"] if nonlinearity != "tanh" else []
+        said += ["reset_after=False"] if not getattr(self, "reset_after", True) else []
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *said])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 from .. import creation, ops
@@ -128,10 +129,7 @@ class _Recurrent(Module):
             if bptt and done and done % bptt == 0:
                 states = [state.detach() for state in states]
             within = None if lengths is None else lengths_within(lengths, start=a, stop=b, steps=steps, batch=batch)
-
-            def run(piece=piece, states=tuple(states), within=within, start=a):
-                return self._sequence(suffix, piece, states, within, reverse, start)
-
+            run = functools.partial(self._sequence, suffix, piece, states, within, reverse, a)
             output, *states = recomputed(run) if checkpoint else run()
             outputs.append(output)
         return ops.cat(outputs[::-1] if reverse else outputs), *states
