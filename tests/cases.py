@@ -873,3 +873,4 @@ import cases_activation  # noqa: E402, F401
 import cases_convolution  # noqa: E402, F401  (its rows join these)
 import cases_normalisation  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401
+import cases_recurrence  # noqa: E402, F401

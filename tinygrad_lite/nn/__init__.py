@@ -1,6 +1,7 @@
 """Modules, layers and losses, under PyTorch's names; built from ops only."""
 
 from . import functional, init
+from .cells import Cell, GRUCell, LayerNormLSTMCell, LeakyCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from .containers import ModuleList, Sequential
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .layers import (
@@ -46,3 +47,6 @@ from .pooling import (
     SumPool3d,
     Unfold,
 )  # fmt: skip
+from .recurrent import GRU, LSTM, RNN, ClockworkRNN, LeakyRNN
+from .unroll import unroll
+from .wirings import Bidirectional, Deep, ElmanCell, FinalOutput, JordanCell, SkipCell, Zoneout

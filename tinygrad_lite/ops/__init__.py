@@ -12,7 +12,9 @@ from . import (
     normalisation,
     pooling,
     random,
+    recurrence,
     reduction,
+    sequence,
     shape,
     update,
     windows,
@@ -26,6 +28,8 @@ from .linalg import *
 from .loss import *
 from .normalisation import *
 from .pooling import *
+from .recurrence import *
 from .reduction import *
+from .sequence import *
 from .shape import *
 from .update import *

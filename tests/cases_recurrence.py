@@ -1,0 +1,143 @@
+"""Rows of the table of cases.py for recurrence; their references are loops over time and batch in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from cases import A, case, composed, normal, uniform
+from scipy.special import expit
+
+import tinygrad_lite as tl
+
+T, B, I, H = 3, 2, 2, 2
+FUNCTIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
+
+
+# -- one step of one sequence: vectors in, vectors out ---------------------------------------------------------------
+
+
+def sums(x, h, w, u, b, c):
+    """W x + b and U h + c."""
+    return w @ x + (0 if b is None else b), u @ h + (0 if c is None else c)
+
+
+def rnn(x, h, w, u, b=None, c=None, nonlinearity="tanh"):
+    return FUNCTIONS[nonlinearity](np.add(*sums(x, h, w, u, b, c)))
+
+
+def leaky(x, h, tau, w, u, b=None, c=None, nonlinearity="tanh"):
+    return h + (rnn(x, h, w, u, b, c, nonlinearity) - h) / tau
+
+
+def lstm(x, h, s, w, u, b=None, c=None, projection=None, peepholes=None):
+    i, f, g, o = np.split(np.add(*sums(x, h, w, u, b, c)), 4)
+    to_i, to_f, to_o = (0, 0, 0) if peepholes is None else np.split(peepholes, 3)
+    s_new = expit(f + to_f * s) * s + expit(i + to_i * s) * np.tanh(g)
+    h_new = expit(o + to_o * s_new) * np.tanh(s_new)
+    return h_new if projection is None else projection @ h_new, s_new
+
+
+def gru(x, h, w, u, b=None, c=None, reset_after=True):
+    n = len(h)
+    from_x, from_h = sums(x, h, w, u, b, c)
+    r, z = expit(from_x[:n] + from_h[:n]), expit(from_x[n : 2 * n] + from_h[n : 2 * n])
+    inside = r * from_h[2 * n :] if reset_after else u[2 * n :] @ (r * h) + (0 if c is None else c[2 * n :])
+    return (1 - z) * np.tanh(from_x[2 * n :] + inside) + z * h
+
+
+def each_row(step, n_states):
+    """``step`` for each row of a batch."""
+
+    def batched(x, *args, **options):
+        states, rest = args[:n_states], args[n_states:]
+        rows = [step(*row, *rest, **options) for row in zip(x, *states)]
+        return tuple(map(np.array, zip(*rows))) if isinstance(rows[0], tuple) else np.array(rows)
+
+    return batched
+
+
+# -- a sequence: each row alone, over its own length -----------------------------------------------------------------
+
+
+def over_time(step, n_states):
+    """``step`` over time: (outputs, *final states)."""
+
+    def sequence(x, *args, lengths=None, reverse=False, **options):
+        states, rest = [s.copy() for s in args[:n_states]], args[n_states:]
+        outputs = np.zeros((len(x), *states[0].shape))
+        for row in range(x.shape[1]):
+            steps = range(len(x) if lengths is None else lengths[row])
+            for t in steps[::-1] if reverse else steps:
+                new = step(x[t, row], *(s[row] for s in states), *rest, **options)
+                for s, n in zip(states, new if isinstance(new, tuple) else (new,)):
+                    s[row] = n
+                outputs[t, row] = states[0][row]
+        return outputs, *states
+
+    return sequence
+
+
+def clockwork(x, h, w, u, b=None, c=None, periods=(1,), start=0, nonlinearity="tanh", lengths=None):
+    h, size = h.copy(), len(u) // len(periods)
+    of_unit = np.repeat(periods, size)
+    u = u * (of_unit[:, None] <= of_unit)
+    outputs = np.zeros((len(x), *h.shape))
+    for row in range(x.shape[1]):
+        for t in range(len(x) if lengths is None else lengths[row]):
+            h[row] = np.where((start + t) % of_unit == 0, rnn(x[t, row], h[row], w, u, b, c, nonlinearity), h[row])
+            outputs[t, row] = h[row]
+    return outputs, h
+
+
+def weights(gates, inputs=I, hidden=H, out=H, bias=True):
+    """Weights and biases of ``gates`` sums."""
+    rows = gates * hidden
+    return normal(rows, inputs), normal(rows, out), *((normal(rows), normal(rows)) if bias else (None, None))
+
+
+def add(name, reference, *inputs, order=2, **options):
+    """A row for ``tl.name``; the id says its options."""
+    said = "-".join(f"{k}={v}" for k, v in options.items())
+    composed(f"{name}-{said}", lambda *xs: getattr(tl, name)(*xs, **options), lambda *xs: reference(*xs, **options), *inputs,
+             order=order)  # fmt: skip
+
+
+x, h, c, tau = normal(B, I), normal(B, H), normal(B, H), uniform(1, 4)(H)
+add("rnn_step", each_row(rnn, 1), x, h, *weights(1))
+add("rnn_step", each_row(rnn, 1), x, h, *weights(1, bias=False), nonlinearity="relu", order=0)
+add("leaky_step", each_row(leaky, 1), x, h, tau, *weights(1))
+add("leaky_step", each_row(leaky, 1), x, h, 2.5, *weights(1, bias=False))
+add("lstm_step", each_row(lstm, 2), x, h, c, *weights(4))
+add("lstm_step", each_row(lstm, 2), x, normal(B, 1), c, *weights(4, out=1), normal(1, H), normal(3 * H))
+add("gru_step", each_row(gru, 1), x, h, *weights(3))
+add("gru_step", each_row(gru, 1), x, h, *weights(3), reset_after=False)
+add("gru_step", each_row(gru, 1), x, h, *weights(3, bias=False), reset_after=False)
+
+xs = normal(T, B, I)
+for lengths, reverse in [(None, False), (None, True), (A(2, 0), False), (A(3, 1), True)]:
+    options = dict(lengths=lengths, reverse=reverse)
+    add("rnn_sequence", over_time(rnn, 1), xs, h, *weights(1), **options)
+    add("leaky_sequence", over_time(leaky, 1), xs, h, tau, *weights(1), **options)
+    add("lstm_sequence", over_time(lstm, 2), xs, h, c, *weights(4), **options)
+    add("gru_sequence", over_time(gru, 1), xs, h, *weights(3), reset_after=not reverse, **options)
+    add("clockwork_sequence", clockwork, xs, h, *weights(1), periods=(1, 2), lengths=lengths)
+add("rnn_sequence", over_time(rnn, 1), xs, h, *weights(1, bias=False), nonlinearity="relu", order=0)
+add("gru_sequence", over_time(gru, 1), xs, h, *weights(3, bias=False), reset_after=False)
+composed("lstm_sequence-projection", lambda *xs: tl.lstm_sequence(*xs[:-1], weight_hr=xs[-1]), over_time(lstm, 2), xs,
+         normal(B, 1), c, *weights(4, out=1), normal(1, H))  # fmt: skip
+for start in (0, 1, 5):
+    add("clockwork_sequence", clockwork, normal(4, B, I), normal(B, 4), *weights(1, hidden=4, out=4), periods=(1, 1, 2, 3),
+        start=start)  # fmt: skip
+for steps, batch in [(0, B), (1, B), (T, 0), (0, 0)]:
+    some = normal(steps, batch, I), normal(batch, H)
+    add("rnn_sequence", over_time(rnn, 1), *some, *weights(1), lengths=np.full(batch, steps))
+    add("lstm_sequence", over_time(lstm, 2), *some, normal(batch, H), *weights(4))
+    add("gru_sequence", over_time(gru, 1), *some, *weights(3), reverse=True)
+    add("leaky_sequence", over_time(leaky, 1), *some, 2.0, *weights(1))
+    add("clockwork_sequence", clockwork, *some, *weights(1), periods=(2, 3))
+
+for lengths in (A(2, 0, 3), A(3, 3), np.zeros(0, np.int64), np.array([1, 2], np.uint8)):
+    case("valid_steps", lambda lengths, steps, batch: np.arange(steps)[:, None] < lengths[None].astype(int), lengths,
+         steps=3, batch=len(lengths))  # fmt: skip
+    case("lengths_within", lambda lengths, start, stop, steps, batch: np.array(
+        [len(set(range(n)) & set(range(start, stop))) for n in lengths], np.int64), lengths, start=1, stop=3, steps=3,
+         batch=len(lengths))  # fmt: skip
