@@ -1,0 +1,316 @@
+"""Recurrent layers over all of time in one call: the long short-term memory, the gated recurrent unit, plain and leaky networks.
+
+A forward gives the outputs, the last state and what the backward needs of it; a backward takes the cotangents of outputs and last
+state and gives those of the inputs. Arrays: x (steps, batch, input), states (batch, units), weight_ih (gates * units, input),
+weight_hh (gates * units, units), biases (gates * units) or None, lengths (batch) or None.
+
+Sequences do not meet before the gradients of the weights, so that each thread takes some of them through all of time. What the
+kernels call a slot is a state: slot t lies before step t, slot t + 1 behind it (in reverse the other way round). With lengths the
+sequences of a thread are sorted, longest first, and a step computes only those that have it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import threads
+from ..pool import empty
+
+WORK = 5  # multiply-adds in a tenth of a nanosecond
+
+
+class Course:
+    """How the sequences of a batch run: in which direction, how far, in which order, on how many threads, and in which memory.
+
+    What the kernels see is in their order, with ``room`` for each sequence: its units, filled up with zeros to whole registers.
+    """
+
+    def __init__(self, steps, batch, units, dtype, lengths, reverse, work):
+        from .tile import room_for
+
+        self.steps, self.batch, self.units, self.dtype, self.reverse = steps, batch, units, dtype, int(reverse)
+        self.room = room_for(units, dtype)
+        self.groups = max(1, min(batch, threads.worth(steps * batch * work // WORK)))
+        self.bounds = np.array([(batch * k + self.groups - 1) // self.groups for k in range(self.groups + 1)])
+        self.order = self.valid = None
+        if lengths is None:
+            self.lengths, self.everyone = np.full(batch, steps), slice(None)
+            self.start, self.stop = (steps, 0) if reverse else (0, steps)
+        else:  # each group has every n-th of the sequences, longest first
+            longest_first = np.argsort(-lengths, kind="stable")
+            self.order = np.concatenate([longest_first[k :: self.groups] for k in range(self.groups)])
+            self.bounds = np.cumsum([0, *(len(range(k, batch, self.groups)) for k in range(self.groups))])
+            self.lengths, self.everyone = lengths[self.order].astype(np.int64), np.arange(batch)
+            self.start, self.stop = (self.lengths, 0) if reverse else (0, self.lengths)
+            self.valid = np.arange(steps)[:, None] < self.lengths
+
+    def memory(self, *shape):
+        """Zeros if there are steps that nobody computes, else anything."""
+        out = empty(shape, self.dtype)
+        if self.order is not None:
+            out[...] = 0
+        return out
+
+    def given(self, x, room=None):
+        """(steps, batch, n) as the kernels see it, with ``room`` for n; what lies beyond a length is 0."""
+        if self.order is not None:
+            x = np.take(x, self.order, 1)
+            x[~self.valid] = 0
+        return _filled(x, room or x.shape[2])
+
+    def taken(self, x, units):
+        """(steps, batch, room) as the user sees it: the inverse of `given`."""
+        if self.order is None:
+            return x if x.shape[2] == units else np.ascontiguousarray(x[:, :, :units])
+        out = empty((*x.shape[:2], units), self.dtype)
+        out[:, self.order] = x[:, :, :units]
+        return out
+
+    def state(self, h):
+        """A state (batch, units) as the kernels see it, in memory of its own."""
+        out = np.zeros((self.batch, self.room), self.dtype)
+        out[:, : self.units] = h if self.order is None else h[self.order]
+        return out
+
+    def state_taken(self, h):
+        """(batch, room) as the user sees it: the inverse of `state`."""
+        out = np.empty((self.batch, self.units), self.dtype)
+        out[slice(None) if self.order is None else self.order] = h.reshape(self.batch, self.room)[:, : self.units]
+        return out
+
+    def slots(self, first, count):
+        """Memory for states, of which ``count`` are kept, with the first in its place."""
+        slots = self.memory(count, self.batch, self.room)
+        slots[self.start % count, self.everyone] = self.state(first)
+        return slots
+
+    def last(self, slots):
+        """The last states."""
+        return self.state_taken(slots[self.stop % len(slots), self.everyone])
+
+    def outputs(self, slots):
+        """The states behind the steps, which are the outputs."""
+        out = self.taken(slots[1 - self.reverse : self.steps + 1 - self.reverse], self.units)
+        if self.order is not None and self.reverse:  # the slot of a first state may lie there
+            inner = self.lengths < self.steps
+            out[self.lengths[inner], self.order[inner]] = 0
+        return out
+
+    def before(self, slots):
+        """The states before the steps."""
+        return slots[self.reverse : self.steps + self.reverse]
+
+    def weight_gradient(self, g, gates, x, terms):
+        """(gates * units, terms): the sums over all steps and sequences of the products of ``g`` (all gates, steps, batch * room) and
+        ``x`` (steps, batch, terms and more)."""
+        from . import tile
+
+        g, x = g.reshape(len(g), -1, self.room), x.reshape(self.steps * self.batch, x.shape[2])
+        if self.valid is not None:
+            valid = self.valid.reshape(-1)
+            g, x = np.compress(valid, g, 1), np.compress(valid, x, 0)
+        width = tile.room_for(terms, self.dtype)
+        out = empty((len(gates) * self.units, width), self.dtype)
+        n = threads.worth(len(x) * len(gates) * self.units * terms // WORK)
+        scratch = empty((n, tile.scratch_for(width)), self.dtype)
+        tile.weight_gradient.on(n, g, np.array(gates), self.units, x, terms, out, scratch)
+        return out if width == terms else np.ascontiguousarray(out[:, :terms])
+
+    def bias_gradient(self, sums, *gates):
+        """(gates * units) from the sums (groups, all gates, room)."""
+        return sums.sum(0)[list(gates), : self.units].reshape(-1).astype(self.dtype)
+
+    def packed_columns(self, *blocks):
+        """`tile.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for nothing."""
+        from . import tile
+
+        no_weight, no_bias = np.zeros((0, 0), self.dtype), np.zeros(0, self.dtype)
+        sizes = [gates * self.room * (1 + sum(w.shape[1] for w in pair if w is not None)) for _, gates, *pair, _, _ in blocks]
+        packed, begin = empty((sum(sizes),), self.dtype), 0
+        for size, (first, gates, weight, weight2, bias, bias2) in zip(sizes, blocks):
+            tile.pack_columns(
+                no_weight if weight is None else weight, no_weight if weight2 is None else weight2,
+                no_bias if bias is None else bias, no_bias if bias2 is None else bias2,
+                first, gates, self.units, self.room, packed[begin : begin + size],
+            )  # fmt: skip
+            begin += size
+        return packed
+
+    def packed_rows(self, weight, width, *blocks):
+        """`tile.pack_rows` of one block of gates behind the other: (first, last + 1)."""
+        from . import tile
+
+        sizes = [((stop - first) * self.room + 1) * width for first, stop in blocks]
+        packed, begin = empty((sum(sizes),), self.dtype), 0
+        for size, (first, stop) in zip(sizes, blocks):
+            tile.pack_rows(weight[first * self.units : stop * self.units], self.units, self.room, width, packed[begin : begin + size])
+            begin += size
+        return packed
+
+
+def _filled(x, room):
+    """``x`` in row-major order with zeros behind its last dimension up to ``room``."""
+    if x.shape[-1] == room:
+        return np.ascontiguousarray(x)
+    out = empty((*x.shape[:-1], room), x.dtype)
+    out[..., : x.shape[-1]], out[..., x.shape[-1] :] = x, 0
+    return out
+
+
+def _flat(x):
+    """(..., batch, room) with the sequences of a step behind each other."""
+    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+
+
+class _Backward:
+    """What the backwards share: memory for the cotangents of gates, input and biases."""
+
+    def __init__(self, course, x, g, gates, want_x):
+        from .tile import room_for
+
+        self.course, self.features, self.want_x = course, x.shape[2], want_x
+        self.width = room_for(self.features, course.dtype) if want_x else 0
+        self.g = _flat(course.given(g, course.room))
+        self.dz = course.memory(gates, course.steps, course.batch, course.room)
+        self.dx = course.memory(course.steps if want_x else 0, course.batch, self.width)
+        self.sums = np.zeros((course.groups, gates, course.room))
+
+    def input(self):
+        """The cotangent of x, if somebody wants it."""
+        return self.course.taken(self.dx, self.features) if self.want_x else None
+
+
+# -- long short-term memory --------------------------------------------------------------------------------------------------
+
+
+def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, keep=True):
+    """(outputs, h_n, c_n, what the backward needs)."""
+    from . import lstm
+
+    (steps, batch, features), units = x.shape, weight_hh.shape[1]
+    course = Course(steps, batch, units, x.dtype, lengths, reverse, 4 * units * (features + units))
+    packed = course.packed_columns((0, 4, weight_ih, weight_hh, bias_ih, bias_hh))
+    x, hidden, cells = course.given(x), course.slots(h0, steps + 1), course.slots(c0, steps + 1 if keep else 2)
+    gates = course.memory(4, steps if keep else min(1, steps), batch, course.room)
+    slots = _flat(hidden), _flat(cells), _flat(gates)
+    lstm.forward.on(course.groups, x, units, *slots, packed, course.bounds, course.lengths, course.reverse)
+    return course.outputs(hidden), course.last(hidden), course.last(cells), (course, x, hidden, cells, gates) if keep else None
+
+
+def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, want_x=True):
+    """The cotangents of x, h0, c0, weight_ih, weight_hh and of the sum of the biases."""
+    from . import lstm
+
+    course, x, hidden, cells, gates = kept
+    back, dh, dc = _Backward(course, x, g, 4, want_x), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
+    pairs = (0, 2), (2, 4)
+    packed, inputs = course.packed_rows(weight_hh, course.room, *pairs), course.packed_rows(weight_ih, back.width, *pairs)
+    lstm.backward.on(
+        course.groups, back.g, _flat(cells), _flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
+        dh, dc, _flat(back.dz), back.dx, back.sums,
+    )  # fmt: skip
+    return (
+        back.input(), course.state_taken(dh), course.state_taken(dc),
+        course.weight_gradient(back.dz, (0, 1, 2, 3), x, x.shape[2]),
+        course.weight_gradient(back.dz, (0, 1, 2, 3), course.before(hidden), course.units),
+        course.bias_gradient(back.sums, 0, 1, 2, 3),
+    )  # fmt: skip
+
+
+# -- gated recurrent unit ----------------------------------------------------------------------------------------------------
+
+
+def gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, reset_after=True, keep=True):
+    """(outputs, h_n, what the backward needs)."""
+    from . import gru
+
+    (steps, batch, features), units = x.shape, weight_hh.shape[1]
+    course = Course(steps, batch, units, x.dtype, lengths, reverse, 3 * units * (features + units))
+    packed = course.packed_columns(
+        (0, 2, weight_ih, weight_hh, bias_ih, bias_hh),
+        (2, 1, weight_ih, None, bias_ih, None if reset_after else bias_hh),
+        (2, 1, weight_hh, None, bias_hh, None),
+    )
+    x, hidden, gates = course.given(x), course.slots(h0, steps + 1), course.memory(4, steps if keep else min(1, steps), batch, course.room)
+    early = not reset_after
+    gru.forward.on(
+        course.groups, x, units, _flat(hidden), _flat(gates), packed, course.bounds, course.lengths, course.reverse, early
+    )
+    return course.outputs(hidden), course.last(hidden), (course, x, hidden, gates) if keep else None
+
+
+def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, want_x=True):
+    """The cotangents of x, h0, weight_ih, weight_hh, bias_ih and bias_hh."""
+    from . import gru
+
+    course, x, hidden, gates = kept
+    back, dh = _Backward(course, x, g, 4, want_x), course.state(g_h).reshape(-1)
+    direct = np.zeros_like(dh)
+    blocks = (0, 2), (2, 3)
+    inputs = course.packed_rows(weight_ih, back.width, *blocks)
+    packed = course.packed_rows(weight_hh, course.room, *(blocks if reset_after else blocks[::-1]))
+    gru.backward.on(
+        course.groups, back.g, _flat(hidden), _flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
+        not reset_after, dh, direct, _flat(back.dz), back.dx, back.sums,
+    )  # fmt: skip
+    states = course.before(hidden)
+    if reset_after:
+        g_hh = course.weight_gradient(back.dz, (0, 1, 3), states, course.units)
+    else:
+        g_hh = np.concatenate([
+            course.weight_gradient(back.dz, (0, 1), states, course.units),
+            course.weight_gradient(back.dz, (2,), gates[3], course.units),
+        ])  # fmt: skip
+    return (
+        back.input(), course.state_taken(dh + direct),
+        course.weight_gradient(back.dz, (0, 1, 2), x, x.shape[2]), g_hh,
+        course.bias_gradient(back.sums, 0, 1, 2), course.bias_gradient(back.sums, 0, 1, 3 if reset_after else 2),
+    )  # fmt: skip
+
+
+# -- plain and leaky networks --------------------------------------------------------------------------------------------------
+
+
+def _rate(course, rate):
+    out = np.zeros(0 if rate is None else course.room, course.dtype)
+    if rate is not None:
+        out[: course.units] = rate
+    return out
+
+
+def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, nonlinearity="tanh", rate=None, keep=True
+):  # fmt: skip
+    """(outputs, h_n, what the backward needs). With ``rate`` (units) the state leaks: it goes that part of the way to the activation."""
+    from . import rnn
+
+    (steps, batch, features), units = x.shape, weight_hh.shape[1]
+    course = Course(steps, batch, units, x.dtype, lengths, reverse, units * (features + units))
+    packed = course.packed_columns((0, 1, weight_ih, weight_hh, bias_ih, bias_hh))
+    x, hidden = course.given(x), course.slots(h0, steps + 1)
+    values = course.memory(0 if rate is None else steps if keep else min(1, steps), batch, course.room)
+    rnn.forward.on(
+        course.groups, x, units, _flat(hidden), _flat(values), packed, _rate(course, rate), course.bounds, course.lengths,
+        course.reverse, nonlinearity == "relu",
+    )  # fmt: skip
+    return course.outputs(hidden), course.last(hidden), (course, x, hidden, values) if keep else None
+
+
+def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=None, want_x=True):
+    """The cotangents of x, h0, weight_ih, weight_hh, of the sum of the biases and of the rate."""
+    from . import rnn
+
+    course, x, hidden, values = kept
+    back, dh = _Backward(course, x, g, 1, want_x), course.state(g_h).reshape(-1)
+    packed, inputs = course.packed_rows(weight_hh, course.room, (0, 1)), course.packed_rows(weight_ih, back.width, (0, 1))
+    direct, d_rate = np.zeros_like(dh), np.zeros((course.groups, course.room))
+    rnn.backward.on(
+        course.groups, back.g, _flat(hidden), _flat(values), packed, inputs, _rate(course, rate), course.bounds, course.lengths,
+        course.reverse, nonlinearity == "relu", dh, direct, _flat(back.dz), back.dx, back.sums, d_rate,
+    )  # fmt: skip
+    return (
+        back.input(), course.state_taken(dh + direct),
+        course.weight_gradient(back.dz, (0,), x, x.shape[2]),
+        course.weight_gradient(back.dz, (0,), course.before(hidden), course.units),
+        course.bias_gradient(back.sums, 0),
+        d_rate.sum(0)[: course.units].astype(course.dtype),
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""The loops of gated recurrent units over time; arrays as in `lstm`. Imported only when one runs: it imports Numba.
+
+Of the four gates that are kept the first three are r, z and n; the fourth is m = U_n h + b_hn, which r multiplies behind the product,
+or (``early``, the original form) r * h, which goes into the product.
+"""
+
+from __future__ import annotations
+
+from ..functions import OPTIONS, full_width, njit, sigmoid, tanh
+from ..jit import kernel, share
+from ..vector import at, pointer
+from .tile import add_rows, add_terms, apart, flush_subnormals, restore_subnormals, running
+
+
+@njit(**OPTIONS)
+def step(r, z, n, m, before, after):
+    """The gates, in place, of what the products gave, and the new state."""
+    full_width()
+    apart()
+    for j in range(r.size):
+        r[j], z[j] = sigmoid(r[j]), sigmoid(z[j])
+        n[j] = tanh(n[j] + r[j] * m[j])
+        after[j] = n[j] + z[j] * (before[j] - n[j])
+
+
+@njit(**OPTIONS)
+def step_back(given, dh, r, z, n, m, before, dr, dz, dn, dm, direct):
+    """The cotangents of what the gates were made of, and what goes to the last state directly."""
+    full_width()
+    apart()
+    for j in range(r.size):
+        h = dh[j] + direct[j] + given[j]
+        inner = h * (1 - z[j]) * (1 - n[j] * n[j])
+        dz[j] = h * (before[j] - n[j]) * z[j] * (1 - z[j])
+        dr[j] = inner * m[j] * r[j] * (1 - r[j])
+        dn[j] = inner
+        dm[j] = inner * r[j]
+        direct[j] = h * z[j]
+
+
+@njit(**OPTIONS)
+def reset(r, z, before, kept):
+    """The first two gates, and what the reset keeps of the last state."""
+    full_width()
+    apart()
+    for j in range(r.size):
+        r[j], z[j] = sigmoid(r[j]), sigmoid(z[j])
+        kept[j] = r[j] * before[j]
+
+
+@njit(**OPTIONS)
+def propose(z, n, before, after):
+    """The third gate and the new state."""
+    full_width()
+    apart()
+    for j in range(z.size):
+        n[j] = tanh(n[j])
+        after[j] = n[j] + z[j] * (before[j] - n[j])
+
+
+@njit(**OPTIONS)
+def propose_back(given, dh, z, n, before, dz, dn, direct):
+    """The cotangents of what z and n were made of, and what goes to the last state directly."""
+    full_width()
+    apart()
+    for j in range(z.size):
+        h = dh[j] + direct[j] + given[j]
+        dn[j] = h * (1 - z[j]) * (1 - n[j] * n[j])
+        dz[j] = h * (before[j] - n[j]) * z[j] * (1 - z[j])
+        direct[j] = h * z[j]
+
+
+@njit(**OPTIONS)
+def reset_back(kept, r, before, dr, direct):
+    """The cotangent of what r was made of, from that of what the reset kept."""
+    full_width()
+    apart()
+    for j in range(r.size):
+        dr[j] = kept[j] * before[j] * r[j] * (1 - r[j])
+        direct[j] += kept[j] * r[j]
+
+
+@kernel(parallel=True)
+def forward(thread, n_threads, x, units, hidden, gates, packed, bounds, lengths, reverse, early):
+    """Fill ``hidden`` and ``gates`` behind the slot of the first state; the gates may have but one slot."""
+    steps, batch, features = x.shape
+    room = hidden.shape[1] // batch
+    for group in share(bounds.size - 1, thread, n_threads):
+        first, last = bounds[group], bounds[group + 1]
+        control = flush_subnormals()
+        for s in range(steps):
+            t = steps - 1 - s if reverse else s
+            running_now, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
+            begin, end, slot = first * room, (first + running_now) * room, t % gates.shape[1]
+            size = gates.shape[1] * batch * room
+            inputs, states = at(pointer(x), (t * batch + first) * features), at(pointer(hidden), before * batch * room + begin)
+            out, weights = at(pointer(gates), slot * batch * room + begin), pointer(packed)
+            for k in range(2):
+                weights = add_terms(
+                    running_now, inputs, features, features, states, room, units, weights, room, False, at(out, k * size), room
+                )
+            weights = add_terms(
+                running_now, inputs, features, features, states, 0, 0, weights, room, False, at(out, 2 * size), room
+            )
+            r, z, n, m = gates[0, slot, begin:end], gates[1, slot, begin:end], gates[2, slot, begin:end], gates[3, slot, begin:end]
+            if early:
+                reset(r, z, hidden[before, begin:end], m)
+                add_terms(running_now, at(out, 3 * size), room, units, out, 0, 0, weights, room, True, at(out, 2 * size), room)
+                propose(z, n, hidden[before, begin:end], hidden[after, begin:end])
+            else:
+                add_terms(running_now, states, room, units, out, 0, 0, weights, room, False, at(out, 3 * size), room)
+                step(r, z, n, m, hidden[before, begin:end], hidden[after, begin:end])
+        restore_subnormals(control)
+
+
+@kernel(parallel=True)
+def backward(
+    thread, n_threads, g, hidden, gates, packed, inputs, bounds, lengths, reverse, early, dh, direct, dz, dx, sums
+):  # fmt: skip
+    """As `lstm.backward`; the cotangent of a state is ``dh`` + ``direct`` (batch * room)."""
+    steps, room = g.shape[0], sums.shape[2]
+    batch, width = g.shape[1] // room, dx.shape[2]
+    for group in share(bounds.size - 1, thread, n_threads):
+        first, last = bounds[group], bounds[group + 1]
+        control = flush_subnormals()
+        for s in range(steps):
+            t = s if reverse else steps - 1 - s
+            running_now, slot = running(lengths, first, last, t), t + reverse
+            begin, end, size = first * room, (first + running_now) * room, steps * batch * room
+            of_r, to = at(pointer(dz), t * batch * room + begin), at(pointer(dh), begin)
+            of_z, of_n, of_m = at(of_r, size), at(of_r, 2 * size), at(of_r, 3 * size)
+            r, z, n, m = gates[0, t, begin:end], gates[1, t, begin:end], gates[2, t, begin:end], gates[3, t, begin:end]
+            dr, d_z, dn, dm = dz[0, t, begin:end], dz[1, t, begin:end], dz[2, t, begin:end], dz[3, t, begin:end]
+            given, carried, past, before = g[t, begin:end], dh[begin:end], direct[begin:end], hidden[slot, begin:end]
+            if early:
+                propose_back(given, carried, z, n, before, d_z, dn, past)
+                weights = add_terms(running_now, of_n, room, room, of_n, 0, 0, pointer(packed), room, False, to, room)
+                reset_back(carried, r, before, dr, past)
+                add_terms(running_now, of_r, room, room, of_z, room, room, weights, room, False, to, room)
+            else:
+                step_back(given, carried, r, z, n, m, before, dr, d_z, dn, dm, past)
+                weights = add_terms(running_now, of_r, room, room, of_z, room, room, pointer(packed), room, False, to, room)
+                add_terms(running_now, of_m, room, room, of_m, 0, 0, weights, room, True, to, room)
+                add_rows(dm, room, sums[group, 3])
+            for k in range(3):
+                add_rows(dz[k, t, begin:end], room, sums[group, k])
+            if dx.shape[0]:
+                to = at(pointer(dx), (t * batch + first) * width)
+                more = add_terms(running_now, of_r, room, room, of_z, room, room, pointer(inputs), width, False, to, width)
+                add_terms(running_now, of_n, room, room, of_n, 0, 0, more, width, True, to, width)
+        restore_subnormals(control)

@@ -1,0 +1,380 @@
+"""The products inside a loop over time: few rows (of a batch) times weights that stay the same in every step. Imported only when
+a kernel that uses it is compiled.
+
+The weights are packed once for a whole sequence, in panels of up to `VECTORS` registers of columns, in which each row lies beside
+the next: a panel is read from beginning to end. A tile of the result, up to `ROWS` rows of one panel, stays in registers over all
+terms of its sum, those of the input and those of the last state; its other factor is read where it lies, number by number.
+"""
+
+from __future__ import annotations
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ..functions import OPTIONS, full_width, njit
+from ..jit import kernel, part, share
+from ..vector import INDEX, LANE, REGISTERS, _prefetch, _spread, at, lanes, load, multiply_add, pointer, register_of, store
+
+ROWS = 6
+VECTORS = 4 if REGISTERS > 16 else 2  # ROWS x VECTORS sums, VECTORS of a panel's row and one number spread fill the registers
+LATENCY = 8  # multiply-adds that a processor has under way: a tile with fewer sums takes each of them in several parts
+BESIDE = 4 * ROWS  # units whose gradients are taken together: what they were made of lies packed
+BLOCK = 32  # rows of a panel that are filled together: they stay in the first cache
+FAR = 256  # numbers between the rows of a factor from which on it is packed
+DEPTH = 128  # terms that are summed before the next block of rows: their panel stays in the first cache
+
+
+def _sums(builder, sums, rows, a, row_step, step, b, count, soon, soon_step):
+    """Add the sum over k < ``count`` of a[m * row_step + k * step] * b[k, :] to ``sums`` (rows x vectors), and prefetch from
+    ``soon`` on; returns the sums and what follows the rows of b and what was prefetched."""
+    vector, vectors = sums[0].type, len(sums) // rows
+    parts = max(1, min(4, LATENCY // len(sums)))
+    zero = ir.Constant(vector, [0.0] * vector.count)
+    begins = [builder.mul(row_step, INDEX(m)) for m in range(rows)]
+
+    def looped(sums, a, b, soon, rounds, parts):
+        """``rounds`` times ``parts`` terms, each part into sums of its own."""
+        before, head = builder.block, builder.append_basic_block("head")
+        body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
+        builder.branch(head)
+        builder.position_at_end(head)
+        values = [INDEX(0), a, b, soon, *sums]
+        phis = [builder.phi(value.type) for value in values]
+        for phi, value in zip(phis, values):
+            phi.add_incoming(value, before)
+        builder.cbranch(builder.icmp_signed("<", phis[0], rounds), body, after)
+        builder.position_at_end(body)
+        k, now, line, fetched, *inside = phis
+        for p in range(parts):
+            held = [load(builder, builder.gep(line, [INDEX(j * vector.count)]), vector) for j in range(vectors)]
+            for m in range(rows):
+                spread = _spread(builder, builder.load(builder.gep(now, [begins[m]])), vector)
+                for j in range(vectors):
+                    n = (p * rows + m) * vectors + j
+                    inside[n] = multiply_add(builder, spread, held[j], inside[n])
+            _prefetch(builder, fetched)
+            now, line = builder.gep(now, [step]), builder.gep(line, [INDEX(vectors * vector.count)])
+            fetched = builder.gep(fetched, [soon_step])
+        for phi, value in zip(phis, [builder.add(k, INDEX(1)), now, line, fetched, *inside]):
+            phi.add_incoming(value, builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+        return phis[4:], *phis[1:4]
+
+    if parts > 1:
+        most = builder.sdiv(count, INDEX(parts))
+        several, a, b, soon = looped([*sums, *[zero] * (len(sums) * (parts - 1))], a, b, soon, most, parts)
+        n, count = len(sums), builder.sub(count, builder.mul(most, INDEX(parts)))
+        sums = several[:n]
+        for p in range(1, parts):
+            sums = [builder.fadd(x, y) for x, y in zip(sums, several[p * n : (p + 1) * n])]
+    sums, _, b, soon = looped(sums, a, b, soon, count, 1)
+    return sums, b, soon
+
+
+@intrinsic
+def tile(
+    typing, rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step
+):  # fmt: skip
+    """C[m, :] = start[m * start_step + :] + sum over k < count of a[m * row_step + k * step] * B[k, :], plus the same sum of a2 with
+    the ``count2`` rows of B behind.
+
+    rows, vectors  1 to `ROWS`, and 1, 2 or 4 up to `VECTORS`: the size of C is rows x (vectors * lanes)
+    b              B packed: (count + count2, vectors * lanes)
+    soon           from where to prefetch, with each term ``soon_step`` elements further
+    c, c_step      C and the distance of its rows
+    """
+
+    def make(context, builder, signature, args):
+        rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step = args
+        vector = register_of(signature.args[2])
+        end = builder.append_basic_block("end")
+        choice = builder.switch(builder.add(builder.mul(rows, INDEX(8)), vectors), end)
+        widths = [v for v in (4, 2, 1) if v <= VECTORS]
+        for n_rows in range(1, ROWS + 1):
+            for n_vectors in widths:
+                block = builder.append_basic_block(f"tile_{n_rows}_{n_vectors}")
+                choice.add_case(INDEX(n_rows * 8 + n_vectors), block)
+                builder.position_at_end(block)
+                places = [(m, INDEX(j * vector.count)) for m in range(n_rows) for j in range(n_vectors)]
+                begins = [builder.gep(start, [builder.mul(start_step, INDEX(m))]) for m in range(n_rows)]
+                sums = [load(builder, builder.gep(begins[m], [j]), vector) for m, j in places]
+                sums, behind, then = _sums(builder, sums, n_rows, a, row_step, step, b, count, soon, soon_step)
+                sums, _, _ = _sums(builder, sums, n_rows, a2, row_step2, step2, behind, count2, then, soon_step)
+                begins = [builder.gep(c, [builder.mul(c_step, INDEX(m))]) for m in range(n_rows)]
+                for (m, j), value in zip(places, sums):
+                    store(builder, value, builder.gep(begins[m], [j]))
+                builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    n, kind = types.intp, types.CPointer(a.dtype)
+    return types.void(n, n, kind, n, kind, n, n, n, kind, n, n, n, kind, kind, n, kind, n), make
+
+
+@intrinsic
+def apart(typing):
+    """To be called in a function whose arrays do not overlap: LLVM need not check that before it vectorises a loop over many."""
+
+    def make(context, builder, signature, args):
+        for argument in builder.function.args[2:]:  # behind those where Numba wants the result
+            if isinstance(argument.type, ir.PointerType) and isinstance(argument.type.pointee, (ir.FloatType, ir.DoubleType)):
+                argument.add_attribute("noalias")
+        return context.get_dummy_value()
+
+    return types.void(), make
+
+
+@intrinsic
+def flush_subnormals(typing):
+    """From now on numbers below the normal ones count as 0 in this thread: a state or gradient that fades away would else take a
+    hundred times as long. Returns what `restore_subnormals` wants."""
+
+    def make(context, builder, signature, args):
+        before = _control(builder)
+        _set_control(builder, builder.or_(before, INDEX(_FLUSH)))
+        return before
+
+    return types.int64(), make
+
+
+@intrinsic
+def restore_subnormals(typing, before):
+    """The inverse of `flush_subnormals`."""
+
+    def make(context, builder, signature, args):
+        _set_control(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), make
+
+
+_ARM = llvm.get_process_triple().startswith(("aarch64", "arm64"))
+_FLUSH = 1 << 24 if _ARM else 0x8040  # results to zero on ARM; results and operands on x86
+
+
+def _control(builder):
+    """The register that controls floating-point numbers."""
+    if _ARM:
+        return builder.asm(ir.FunctionType(INDEX, []), "mrs $0, fpcr", "=r", [], True)
+    place = cgutils.alloca_once(builder, LANE)
+    _on_control(builder, "stmxcsr", place)
+    return builder.zext(builder.load(place), INDEX)
+
+
+def _set_control(builder, value):
+    if _ARM:
+        builder.asm(ir.FunctionType(ir.VoidType(), [INDEX]), "msr fpcr, $0", "r", [value], True)
+    else:
+        place = cgutils.alloca_once(builder, LANE)
+        builder.store(builder.trunc(value, LANE), place)
+        _on_control(builder, "ldmxcsr", place)
+
+
+def _on_control(builder, name, place):
+    place = builder.bitcast(place, ir.IntType(8).as_pointer())
+    function = ir.FunctionType(ir.VoidType(), [place.type])
+    builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.x86.sse.{name}"), [place])
+
+
+# -- panels --------------------------------------------------------------------------------------------------------------
+
+
+@part
+def vectors_of(left):
+    """How many registers the next panel has, where ``left`` are still to come."""
+    return 4 if left >= 4 and VECTORS >= 4 else 2 if left >= 2 else 1
+
+
+@part
+def running(lengths, first, last, t):
+    """How many of the sequences ``first`` to ``last``, whose lengths do not ascend, have a step t."""
+    n = last - first
+    while n and lengths[first + n - 1] <= t:
+        n -= 1
+    return n
+
+
+@part
+def add_terms(rows, a, row_step, count, a2, row_step2, count2, packed, width, add, c, c_step):
+    """C (rows, width) = the head of each column + A B + A2 B2, or with ``add`` A B + A2 B2 added to C: ``a`` (rows, count), ``a2``
+    (rows, count2), the heads, B and B2 below each other ``packed`` in panels. Returns the address behind the panels."""
+    n_lanes, column, base, depth = lanes(packed), 0, packed, count + count2
+    blocks = (rows + ROWS - 1) // ROWS
+    most = DEPTH if blocks > 1 else max(1, depth)
+    while column < width:
+        vectors = vectors_of((width - column) // n_lanes)
+        n = vectors * n_lanes
+        behind = at(packed, (depth + 1) * n)
+        following = behind if column + n < width else base
+        each = (n + blocks - 1) // blocks
+        for begin in range(0, max(1, depth), most):  # so much of a panel stays in the first cache for all blocks of rows
+            some = max(0, min(most, count - begin))
+            begin2 = max(0, begin - count)
+            for block in range(blocks):
+                first, end = rows * block // blocks, rows * (block + 1) // blocks
+                target = at(c, first * c_step + column)
+                held = add or begin > 0
+                tile(
+                    end - first, vectors, target if held else packed, c_step if held else 0,
+                    at(a, first * row_step + begin), row_step, 1, some,
+                    at(a2, first * row_step2 + begin2), row_step2, 1, min(most - some, count2 - begin2),
+                    at(packed, (begin + 1) * n), at(following, (begin * blocks + block * min(most, depth - begin)) * each), each,
+                    target, c_step,
+                )  # fmt: skip
+        packed = behind
+        column += n
+    return packed
+
+
+@njit(**OPTIONS)
+def add_rows(d, room, total):
+    """total += the sum of the rows, of ``room`` numbers, that lie behind each other in d."""
+    full_width()
+    part = np.zeros(room, d.dtype)
+    for first in range(0, d.size, room):
+        for j in range(room):
+            part[j] += d[first + j]
+    for j in range(room):
+        total[j] += part[j]
+
+
+@kernel
+def pack_columns(weight, weight2, bias, bias2, first, gates, units, room, packed):
+    """Into panels with ``room`` columns for each of ``gates``: column j of gate g is made of the rows (first + g) * units + j: the sum
+    of the biases is the head, below it come ``weight`` and ``weight2``, either of which may have no rows."""
+    base, n_lanes = pointer(packed), lanes(pointer(packed))
+    terms, terms2 = weight.shape[1] if len(weight) else 0, weight2.shape[1] if len(weight2) else 0
+    column, width = 0, gates * room
+    while column < width:
+        n = vectors_of((room - column % room) // n_lanes) * n_lanes
+        unit, row = column % room, (first + column // room) * units + column % room
+        some = max(0, min(n, units - unit))
+        for j in range(n):
+            base[j] = 0
+            if j < some and bias.size:
+                base[j] += bias[row + j]
+            if j < some and bias2.size:
+                base[j] += bias2[row + j]
+        if terms:
+            _pack_block(weight, row, some, n, at(base, n))
+        if terms2:
+            _pack_block(weight2, row, some, n, at(base, (terms + 1) * n))
+        base = at(base, (terms + terms2 + 1) * n)
+        column += n
+
+
+@part
+def _pack_block(weight, row, some, n, target):
+    """target[k, j] = weight[row + j, k] for j < some, 0 beyond, to j < n."""
+    for begin in range(0, weight.shape[1], BLOCK):
+        count = min(BLOCK, weight.shape[1] - begin)
+        for j in range(some):
+            source = weight[row + j, begin : begin + count]
+            for k in range(count):
+                target[(begin + k) * n + j] = source[k]
+        for j in range(some, n):
+            for k in range(count):
+                target[(begin + k) * n + j] = 0
+
+
+@kernel
+def pack_rows(weight, units, room, width, packed):
+    """Into panels of ``width`` columns with heads of 0: the rows of each gate, filled up to ``room``."""
+    base, n_lanes = pointer(packed), lanes(pointer(packed))
+    gates, terms, column = weight.shape[0] // units, weight.shape[1], 0
+    while column < width:
+        n = vectors_of((width - column) // n_lanes) * n_lanes
+        some = max(0, min(n, terms - column))
+        for j in range(n):
+            base[j] = 0
+        for g in range(gates):
+            for unit in range(room):
+                target = at(base, (1 + g * room + unit) * n)
+                if unit < units:
+                    row = weight[g * units + unit]
+                    for j in range(some):
+                        target[j] = row[column + j]
+                for j in range(some if unit < units else 0, n):
+                    target[j] = 0
+        base = at(base, (gates * room + 1) * n)
+        column += n
+
+
+# -- gradients of weights --------------------------------------------------------------------------------------------------
+
+
+@part
+def pack_terms(x, terms, begin, count, width, packed):
+    """The first ``terms`` numbers of the rows ``begin`` and on of x, ``count`` of them, into panels of ``width`` columns; what is
+    missing is 0."""
+    n_lanes, column = lanes(packed), 0
+    while column < width:
+        n = vectors_of((width - column) // n_lanes) * n_lanes
+        some = max(0, min(n, terms - column))
+        for r in range(count):
+            row, target = x[begin + r], at(packed, r * n)
+            for j in range(some):
+                target[j] = row[column + j]
+            for j in range(some, n):
+                target[j] = 0
+        packed = at(packed, count * n)
+        column += n
+
+
+@kernel(parallel=True)
+def weight_gradient(thread, n_threads, g, gates, units, x, terms, out, scratch):
+    """out[n * units + j, :] = sum over r of g[gates[n], r, j] * x[r, :terms], for ``g`` (gates, rows, room) and ``x`` (rows, ...);
+    ``out`` (gates * units, terms filled up to whole registers), ``scratch`` (threads, room for `BESIDE` and all panels)."""
+    width, n_lanes, rows, room = out.shape[1], lanes(pointer(out)), g.shape[1], g.shape[2]
+    parts = (units + BESIDE - 1) // BESIDE
+    for begin in range(0, max(1, rows), DEPTH):
+        count = min(DEPTH, rows - begin)
+        some, panels, packed = pointer(scratch[thread]), at(pointer(scratch[thread]), DEPTH * BESIDE), False
+        zeros = at(panels, DEPTH * width)
+        for number in share(gates.size * parts, thread, n_threads):
+            if not packed:
+                pack_terms(x, terms, begin, count, width, panels)
+                for j in range(VECTORS * n_lanes):
+                    zeros[j] = 0
+                packed = True
+            gate, begin_unit = number // parts, number % parts * BESIDE
+            beside, step = min(BESIDE, units - begin_unit), room
+            source = at(pointer(g), (gates[gate] * rows + begin) * room + begin_unit)
+            if step > FAR:
+                for r in range(count):
+                    row, target = at(source, r * step), at(some, r * BESIDE)
+                    for j in range(beside):
+                        target[j] = row[j]
+                source, step = some, BESIDE
+            column, panel, blocks = 0, panels, (beside + ROWS - 1) // ROWS
+            while column < width:
+                vectors = vectors_of((width - column) // n_lanes)
+                for block in range(blocks):
+                    first, end = beside * block // blocks, beside * (block + 1) // blocks
+                    target = at(pointer(out), (gate * units + begin_unit + first) * width + column)
+                    tile(
+                        end - first, vectors, target if begin else zeros, width if begin else 0,
+                        at(source, first), 1, step, count, source, 1, 1, 0, panel, panel, 0, target, width,
+                    )  # fmt: skip
+                panel = at(panel, count * vectors * n_lanes)
+                column += vectors * n_lanes
+
+
+def room_for(units, dtype):
+    """``units`` filled up to whole registers."""
+    from ..vector import WIDTH
+
+    count = WIDTH // np.dtype(dtype).itemsize
+    return -(-units // count) * count
+
+
+def scratch_for(width):
+    """The numbers that a thread of `weight_gradient` needs for ``width`` columns."""
+    from ..vector import WIDTH
+
+    return DEPTH * (BESIDE + width) + VECTORS * WIDTH
