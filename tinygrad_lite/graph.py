@@ -111,7 +111,8 @@ def _fused_cotangents(node, given, record):
         zeros = [np.zeros(*edge[2]) if c is None and edge[0] is not None else None for c, edge in zip(results, node.edges)]
         return [c if z is None else new_tensor(z) if record else z for c, z in zip(results, zeros)]
     kernel = declared.kernel if record else declared.kernel_on_arrays
-    results = kernel(*(given if len(given) == 1 else _filled(given, node)), *inputs, *residuals, **node.attributes)
+    attributes = {**node.attributes, "wanted": node.plan.wanted} if declared.chooses else node.attributes
+    results = kernel(*(given if len(given) == 1 else _filled(given, node)), *inputs, *residuals, **attributes)
     return results if isinstance(results, tuple) else (results,)
 
 
@@ -124,7 +125,7 @@ def twin_of(declared):
     if callable(fused):
         return fused
 
-    def vjp_of_twin(*args, **attributes):
+    def vjp_of_twin(*args, wanted=None, **attributes):
         n = len(fused.outputs)
         return twin_vjp(fused, args[n : n + len(fused.inputs)], args[:n], attributes, True)
 

@@ -31,12 +31,13 @@ _declared: set[Primitive] = set()
 class Plan:
     """For one pattern of inputs that need a gradient: which rules run and what they keep."""
 
-    __slots__ = ("kept", "plain", "rules", "save")
+    __slots__ = ("kept", "plain", "rules", "save", "wanted")
 
-    def __init__(self, rules, getters, kept, plain):
+    def __init__(self, rules, getters, kept, plain, wanted=()):
         self.rules = rules  # (input position, rule, its form for arrays, what it names, as positions in the namespace)
         self.save = _save(getters)  # from a namespace, a tuple of arguments for each rule
         self.plain = plain  # the rules name inputs and outputs only
+        self.wanted = wanted  # of a fused op whose backward asks for it: the names of the inputs that need a cotangent
         self.kept = kept  # positions of the `changed` cells of what is kept: those of the inputs, then the outputs' one
 
 
@@ -85,7 +86,7 @@ class Primitive:
         self.broadcasts, self.promotes, self.view = broadcasts, promotes, view
         self.outputs, self.residuals, self.twin = outputs, residuals, twin
         self.rules = self.kernel = self.kernel_on_arrays = self.adds_into = None
-        self.writes = ()
+        self.writes, self.chooses = (), False
         self.differentiable = twin is not None
         self.simple = not (self.variadic or self.attributes) and outputs == ("out",)  # its rules see inputs and output alone
         self.plans = {}
@@ -104,7 +105,9 @@ class Primitive:
 
     def backward(self, kernel):
         """Declare the backward of a fused op (decorator): ``kernel(*cotangents, *inputs, *residuals, **attributes)`` returns
-        one cotangent for each input, None where there is none. It is a fused op itself, whose twin is the vjp of the twin."""
+        one cotangent for each input, None where there is none. It is a fused op itself, whose twin is the vjp of the twin. If it has
+        an attribute ``wanted``, that tells the names of the inputs whose cotangents somebody needs."""
+        self.chooses = "wanted" in kernel.__code__.co_varnames
         outputs = tuple(f"g_{name}" for name in self.inputs)
         self.kernel, self.kernel_on_arrays = primitive(kernel, outputs=outputs, twin=self), kernel
         return self.kernel
@@ -151,7 +154,8 @@ class Primitive:
         """The `Plan` for the inputs whose bit is set in ``mask``."""
         if self.twin is not None:  # its backward makes all cotangents at once: a rule picks one of them
             picks = [(i, pick, pick, ()) for i in range(count) if mask >> i & 1 for pick in (_picker(i),)]
-            made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(picks), (), tuple(range(count)), False)
+            wanted = tuple([name for i, name in enumerate(self.inputs) if mask >> i & 1]) if self.chooses else None
+            made = self.plans[(mask, count) if self.variadic else mask] = Plan(tuple(picks), (), tuple(range(count)), False, wanted)
             return made
         rules, getters, kept, plain = [], [], set(), self.outputs is not None
         n_cotangents, n_outputs = len(self.outputs or "1"), len(self.outputs or ())

@@ -6,6 +6,7 @@ LAZY = (
     "activation",
     "local_response",
     "normalisation",
+    "recurrence",
     "softmax",
 )  # these import Numba, so they are imported when an op first asks for them
 

@@ -8,7 +8,7 @@ import itertools
 from .. import creation, ops
 from ..ops.random import keep_mask
 from ..ops.recurrence import nonlinearity_of
-from ..ops.sequence import clock_blocks, lengths_within
+from ..ops.unrolled import clock_blocks, lengths_within
 from ..transforms import checkpoint as recomputed
 from . import init
 from .cells import check_sizes, tau_of, time_constants

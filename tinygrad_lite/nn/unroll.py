@@ -7,7 +7,7 @@ import numpy as np
 from .. import creation, ops
 from ..errors import located
 from ..ops.recurrence import time_step
-from ..ops.sequence import valid_steps
+from ..ops.unrolled import valid_steps
 from ..record import Value
 from ..state import local, no_grad
 from ..transforms import checkpoint as recomputed

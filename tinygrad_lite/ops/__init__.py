@@ -15,6 +15,7 @@ from . import (
     recurrence,
     reduction,
     sequence,
+    unrolled,
     shape,
     update,
     windows,
@@ -31,5 +32,6 @@ from .pooling import *
 from .recurrence import *
 from .reduction import *
 from .sequence import *
+from .unrolled import *
 from .shape import *
 from .update import *

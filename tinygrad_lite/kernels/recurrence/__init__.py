@@ -16,6 +16,7 @@ import numpy as np
 from .. import threads
 from ..pool import empty
 
+ALL = ("x", "weight_ih")
 WORK = 5  # multiply-adds in a tenth of a nanosecond
 
 
@@ -165,11 +166,12 @@ def _flat(x):
 class _Backward:
     """What the backwards share: memory for the cotangents of gates, input and biases."""
 
-    def __init__(self, course, x, g, gates, want_x):
+    def __init__(self, course, x, g, gates, wanted):
         from .tile import room_for
 
-        self.course, self.features, self.want_x = course, x.shape[2], want_x
-        self.width = room_for(self.features, course.dtype) if want_x else 0
+        want_x = "x" in wanted
+        self.course, self.x, self.wanted = course, x, wanted
+        self.width = room_for(x.shape[2], course.dtype) if want_x else 0
         self.g = _flat(course.given(g, course.room))
         self.dz = course.memory(gates, course.steps, course.batch, course.room)
         self.dx = course.memory(course.steps if want_x else 0, course.batch, self.width)
@@ -177,7 +179,15 @@ class _Backward:
 
     def input(self):
         """The cotangent of x, if somebody wants it."""
-        return self.course.taken(self.dx, self.features) if self.want_x else None
+        return self.course.taken(self.dx, self.x.shape[2]) if len(self.dx) or not self.course.steps else None
+
+    def weight_ih(self, *gates):
+        """The cotangent of the weights of the input, if somebody wants it."""
+        return self.course.weight_gradient(self.dz, gates, self.x, self.x.shape[2]) if "weight_ih" in self.wanted else None
+
+    def weight_hh(self, gates, states):
+        """The part of some gates of the cotangent of the weights of the state."""
+        return self.course.weight_gradient(self.dz, gates, states, self.course.units)
 
 
 # -- long short-term memory --------------------------------------------------------------------------------------------------
@@ -197,12 +207,12 @@ def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
     return course.outputs(hidden), course.last(hidden), course.last(cells), (course, x, hidden, cells, gates) if keep else None
 
 
-def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, want_x=True):
+def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=ALL):
     """The cotangents of x, h0, c0, weight_ih, weight_hh and of the sum of the biases."""
     from . import lstm
 
     course, x, hidden, cells, gates = kept
-    back, dh, dc = _Backward(course, x, g, 4, want_x), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
+    back, dh, dc = _Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
     pairs = (0, 2), (2, 4)
     packed, inputs = course.packed_rows(weight_hh, course.room, *pairs), course.packed_rows(weight_ih, back.width, *pairs)
     lstm.backward.on(
@@ -211,8 +221,8 @@ def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, want_x=True):
     )  # fmt: skip
     return (
         back.input(), course.state_taken(dh), course.state_taken(dc),
-        course.weight_gradient(back.dz, (0, 1, 2, 3), x, x.shape[2]),
-        course.weight_gradient(back.dz, (0, 1, 2, 3), course.before(hidden), course.units),
+        back.weight_ih(0, 1, 2, 3),
+        back.weight_hh((0, 1, 2, 3), course.before(hidden)),
         course.bias_gradient(back.sums, 0, 1, 2, 3),
     )  # fmt: skip
 
@@ -239,12 +249,12 @@ def gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, rev
     return course.outputs(hidden), course.last(hidden), (course, x, hidden, gates) if keep else None
 
 
-def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, want_x=True):
+def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=ALL):
     """The cotangents of x, h0, weight_ih, weight_hh, bias_ih and bias_hh."""
     from . import gru
 
     course, x, hidden, gates = kept
-    back, dh = _Backward(course, x, g, 4, want_x), course.state(g_h).reshape(-1)
+    back, dh = _Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1)
     direct = np.zeros_like(dh)
     blocks = (0, 2), (2, 3)
     inputs = course.packed_rows(weight_ih, back.width, *blocks)
@@ -255,15 +265,12 @@ def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, want_x=Tr
     )  # fmt: skip
     states = course.before(hidden)
     if reset_after:
-        g_hh = course.weight_gradient(back.dz, (0, 1, 3), states, course.units)
+        g_hh = back.weight_hh((0, 1, 3), states)
     else:
-        g_hh = np.concatenate([
-            course.weight_gradient(back.dz, (0, 1), states, course.units),
-            course.weight_gradient(back.dz, (2,), gates[3], course.units),
-        ])  # fmt: skip
+        g_hh = np.concatenate([back.weight_hh((0, 1), states), back.weight_hh((2,), gates[3])])
     return (
         back.input(), course.state_taken(dh + direct),
-        course.weight_gradient(back.dz, (0, 1, 2), x, x.shape[2]), g_hh,
+        back.weight_ih(0, 1, 2), g_hh,
         course.bias_gradient(back.sums, 0, 1, 2), course.bias_gradient(back.sums, 0, 1, 3 if reset_after else 2),
     )  # fmt: skip
 
@@ -295,12 +302,12 @@ def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, rev
     return course.outputs(hidden), course.last(hidden), (course, x, hidden, values) if keep else None
 
 
-def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=None, want_x=True):
+def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=None, wanted=ALL):
     """The cotangents of x, h0, weight_ih, weight_hh, of the sum of the biases and of the rate."""
     from . import rnn
 
     course, x, hidden, values = kept
-    back, dh = _Backward(course, x, g, 1, want_x), course.state(g_h).reshape(-1)
+    back, dh = _Backward(course, x, g, 1, wanted), course.state(g_h).reshape(-1)
     packed, inputs = course.packed_rows(weight_hh, course.room, (0, 1)), course.packed_rows(weight_ih, back.width, (0, 1))
     direct, d_rate = np.zeros_like(dh), np.zeros((course.groups, course.room))
     rnn.backward.on(
@@ -309,8 +316,8 @@ def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=N
     )  # fmt: skip
     return (
         back.input(), course.state_taken(dh + direct),
-        course.weight_gradient(back.dz, (0,), x, x.shape[2]),
-        course.weight_gradient(back.dz, (0,), course.before(hidden), course.units),
+        back.weight_ih(0),
+        back.weight_hh((0,), course.before(hidden)),
         course.bias_gradient(back.sums, 0),
         d_rate.sum(0)[: course.units].astype(course.dtype),
     )  # fmt: skip

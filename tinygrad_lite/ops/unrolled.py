@@ -1,0 +1,196 @@
+"""Whole sequences of one layer in one direction, composed of the steps of recurrence.py: the twins of sequence.py.
+
+``x`` is (steps, batch, input), the outputs (steps, batch, hidden); beside them comes the final state. What the steps make of their
+inputs is one product. With ``reverse`` time runs from the last step to the first. With ``lengths`` (batch) sequence b ends before
+step lengths[b]: beyond, its state stays and its output is 0. In reverse that keeps the initial state until time enters the
+sequence, which is so reversed within its length.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..graph import broadcast_to
+from ..primitive import primitive
+from .elementwise import where
+from .linalg import linear
+from .recurrence import next_gru, next_leaky, next_lstm, next_rnn, nonlinearity_of, time_step
+from .shape import cat, slice_items, split, stack, unbind, unsqueeze
+from .windows import located_errors
+
+__all__ = ["clockwork_sequence"]
+
+
+# -- lengths -------------------------------------------------------------------------------------------------------
+
+
+def check_lengths(lengths, steps, batch):
+    if lengths.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.shape != (batch,):
+        raise ValueError(f"lengths must be ({batch},), one for each sequence, got {lengths.shape}")
+    if batch and not 0 <= lengths.min() <= lengths.max() <= steps:
+        bad = lengths.min() if lengths.min() < 0 else lengths.max()
+        raise ValueError(f"length {bad} is out of range: there are {steps} steps, lengths are 0 to {steps}")
+
+
+@primitive
+def valid_steps(lengths, *, steps, batch):
+    """(steps, batch): whether a step comes before the end of a sequence, t < lengths[b]."""
+    check_lengths(lengths, steps, batch)
+    return np.arange(steps)[:, None] < lengths
+
+
+@primitive
+def lengths_within(lengths, *, start, stop, steps, batch):
+    """The lengths (batch) of what lies between steps ``start`` and ``stop`` of sequences of at most ``steps``."""
+    check_lengths(lengths, steps, batch)
+    return np.clip(lengths.astype(np.int64) - start, 0, stop - start)
+
+
+# -- whole sequences -----------------------------------------------------------------------------------------------
+
+
+def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None, weight_hr=None, tau=None):
+    """What a sequence is given must fit together and be of one floating dtype."""
+    if x.ndim != 3:
+        raise ValueError(f"x must be (steps, batch, features), got {x.shape}")
+    if x.dtype.kind != "f":
+        raise TypeError(f"x must be floating, got {x.dtype}")
+    rows, out = weight_hh.shape
+    batch, hidden = x.shape[1], rows // gates
+    expected = {
+        "weight_ih": (weight_ih, (rows, x.shape[2])),
+        "weight_hh": (weight_hh, (gates * hidden, hidden if weight_hr is None else out)),
+        "bias_ih": (bias_ih, (rows,)),
+        "bias_hh": (bias_hh, (rows,)),
+        "weight_hr": (weight_hr, (out, hidden)),
+        "h0": (h0, (batch, out)),
+        "c0": (c0, (batch, hidden)),
+        "tau": (tau if np.ndim(tau) else None, (hidden,)),
+    }
+    for name, (given, shape) in expected.items():
+        if given is not None and (given.shape != shape or given.dtype != x.dtype):
+            raise ValueError(
+                f"{name} is {given.shape} {given.dtype}, expected {shape} {x.dtype} for x {x.shape} {x.dtype}"
+                f" and {hidden} hidden units"
+            )
+
+
+def _over_time(step, inputs, states, lengths, reverse=False, output=lambda h, *others: h):
+    """(outputs, *final states) of ``step(input, *states) -> states``; the outputs (steps, batch, ...) are ``output(*states)``."""
+    steps = len(inputs)
+    valid = None if lengths is None else unsqueeze(valid_steps(lengths, steps=steps, batch=len(states[0])), -1)
+    outputs, running = [None] * steps, None if lengths is None else unbind(valid)
+    for t in reversed(range(steps)) if reverse else range(steps):
+        with time_step(t):
+            new = step(inputs[t], *states)
+            if running is not None:
+                new = [s if n is s else where(running[t], n, s) for n, s in zip(new, states)]
+            states, outputs[t] = new, output(*new)
+    if not steps:
+        last = output(*states)
+        return broadcast_to(last, shape=(0, *last.shape)), *states
+    outputs = stack(outputs)
+    return outputs if valid is None else where(valid, outputs, 0.0), *states
+
+
+def rnn_unrolled(
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
+):  # fmt: skip
+    """(outputs, h_n) of `rnn_step` over a sequence: outputs (steps, batch, hidden), h_n (batch, hidden).
+
+    x (steps, batch, input), h0 (batch, hidden), weights as of `rnn_step`, lengths integers (batch) from 0 to steps, or None
+    """
+    with located_errors("rnn_sequence"):
+        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+        nonlinearity_of(nonlinearity)
+    inputs = unbind(linear(x, weight_ih, bias_ih))
+    return _over_time(lambda p, h: (next_rnn(p, h, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
+
+
+def leaky_unrolled(
+    x, h0, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
+):  # fmt: skip
+    """(outputs, h_n) of `leaky_step` over a sequence; ``tau`` (hidden) or a number, the rest as of `rnn_sequence`."""
+    with located_errors("leaky_sequence"):
+        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, tau=tau)
+        nonlinearity_of(nonlinearity)
+    inputs = unbind(linear(x, weight_ih, bias_ih))
+    return _over_time(lambda p, h: (next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
+
+
+def lstm_unrolled(
+    x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, weight_hr=None, *, reverse=False
+):  # fmt: skip
+    """(outputs, h_n, c_n) of `lstm_step` over a sequence: outputs (steps, batch, hidden), states (batch, hidden).
+
+    x (steps, batch, input), h0 and c0 (batch, hidden), weights as of `lstm_step` (with ``weight_hr`` h0, h_n and the outputs have
+    its number of rows), lengths integers (batch) from 0 to steps, or None
+    """
+    with located_errors("lstm_sequence"):
+        check_sequence(4, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0, weight_hr)
+    inputs = unbind(linear(x, weight_ih, bias_ih))
+    return _over_time(lambda p, h, c: next_lstm(p, h, c, weight_hh, bias_hh, weight_hr), inputs, (h0, c0), lengths, reverse)
+
+
+def gru_unrolled(
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, reset_after=True, reverse=False
+):  # fmt: skip
+    """(outputs, h_n) of `gru_step` over a sequence: outputs (steps, batch, hidden), h_n (batch, hidden).
+
+    x (steps, batch, input), h0 (batch, hidden), weights as of `gru_step`, lengths integers (batch) from 0 to steps, or None
+    """
+    with located_errors("gru_sequence"):
+        check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    inputs = unbind(linear(x, weight_ih, bias_ih))
+    return _over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after),), inputs, (h0,), lengths, reverse)
+
+
+def clock_blocks(periods, hidden):
+    """(period, first unit, unit after the last) of the modules, equal ``periods`` as one; they share ``hidden`` units equally."""
+    if not periods or any(isinstance(p, bool) or not isinstance(p, int) or p < 1 for p in periods):
+        raise ValueError(f"periods must be numbers of steps, 1 or more, one for each module, got {periods}")
+    if list(periods) != sorted(periods):
+        raise ValueError(f"periods must ascend, got {periods}")
+    if hidden % len(periods):
+        raise ValueError(f"{hidden} hidden units do not divide into {len(periods)} modules of equal size")
+    size = hidden // len(periods)
+    return [(p, periods.index(p) * size, (periods.index(p) + periods.count(p)) * size) for p in dict.fromkeys(periods)]
+
+
+def clockwork_sequence(
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
+):  # fmt: skip
+    """(outputs, h_n) of a clockwork network (Koutník et al., 2014): outputs (steps, batch, hidden), h_n (batch, hidden).
+
+    The hidden units are modules of equal size, the k-th with the k-th of the ascending ``periods`` (in steps). A module changes, as
+    `rnn_step`, at the steps that its period divides, and else computes nothing. It hears the modules of its own and longer periods:
+    of ``weight_hh`` only the blocks on and right of the diagonal are used.
+
+    start  the time of x[0]; other arguments as of `rnn_sequence`
+    """
+    with located_errors("clockwork_sequence"):
+        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+        nonlinearity_of(nonlinearity)
+        blocks = clock_blocks(periods, weight_hh.shape[0])
+    sizes = [stop - first for _, first, stop in blocks]
+    no_bias = [None] * len(blocks)
+    biases = no_bias if bias_hh is None else split(bias_hh, sizes)
+    recurrent = [slice_items(weight_hh, index=(slice(first, stop), slice(first, None))) for _, first, stop in blocks]
+    inputs = []  # of each module, for the steps at which it is active
+    for (period, *_), weight, bias in zip(blocks, split(weight_ih, sizes), no_bias if bias_ih is None else split(bias_ih, sizes)):
+        active = slice_items(x, index=(slice(-start % period, None, period),))
+        inputs.append(iter(unbind(linear(active, weight, bias))))
+
+    def step(t, *modules):
+        return [
+            next_rnn(next(inputs[k]), cat(modules[k:], -1), recurrent[k], biases[k], nonlinearity)
+            if t % period == 0
+            else modules[k]
+            for k, (period, *_) in enumerate(blocks)
+        ]
+
+    times = range(start, start + len(x))
+    outputs, *modules = _over_time(step, times, split(h0, sizes, -1), lengths, output=lambda *modules: cat(modules, -1))
+    return outputs, cat(modules, -1)
