@@ -7,7 +7,8 @@ import       wall time of python -c "import X" less that of python -c pass, alte
 memory       a fresh process for each framework and row: the first call, and the peak of the steps above what the import left
 
 Before anything is timed, every framework's first losses must agree with a NumPy computation in float64; else nothing is written.
-``python -m benchmarks.convolution`` compares convolution, pooling and convolutional networks.
+``python -m benchmarks.convolution`` compares convolution, pooling and convolutional networks, ``python -m benchmarks.recurrence``
+recurrent layers and cells.
 """
 
 from __future__ import annotations

@@ -162,9 +162,9 @@ def table(results):
     return "\n\n".join(parts) + "\n"
 
 
-def plot(panels, names, frameworks, rows, path, caption, target=None, height=0.2):
-    """Horizontal bars of peer / ours, a panel for each (title, row -> samples); the dash is PyTorch's target(row, title).
-    ``height``: of a bar, in inches."""
+def plot(panels, names, frameworks, rows, path, caption, target, height=0.2):
+    """Horizontal bars of peer / ours, a panel for each (title, row -> samples); the dash is target(row, title, framework),
+    if there is one. ``height``: of a bar, in inches."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -182,19 +182,19 @@ def plot(panels, names, frameworks, rows, path, caption, target=None, height=0.2
             panel.barh(places, [v - 1 for v in bars], thickness * 0.9, left=1, color=color, label=frameworks[name].title)
             for place, v in there:  # the numbers in a column of their own
                 panel.text(1.01, place, f"{v:.2f}", transform=panel.get_yaxis_transform(), va="center", fontsize=7)
-            if i == 0 and target:
-                wanted = [(t, k - 0.4) for k, key in enumerate(keys) if (t := target(rows[key], title)) is not None]
-                low = [place for _, place in wanted]
-                panel.vlines([t for t, _ in wanted], low, [place + thickness for place in low], "black", linewidth=2)
+            wanted = [
+                (t, k - 0.4 + i * thickness) for k, key in enumerate(keys) if (t := target(rows[key], title, name)) is not None
+            ]
+            low = [place for _, place in wanted]
+            panel.vlines([t for t, _ in wanted], low, [place + thickness for place in low], "black", linewidth=2)
         panel.axvline(1, color="black", linewidth=0.8)
         panel.set(xscale="log", title=title, xlabel="time of peer / time of tinygrad_lite")
         panel.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter("{x:g}")
         panel.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
         panel.set_yticks(range(len(keys)), [rows[key].title.replace(", ", "\n", 1) for key in keys], fontsize=8)
-        panel.margins(y=0.01)
         panel.spines[["top", "right"]].set_visible(False)
-    axes[0][0].invert_yaxis()
+    axes[0][0].set_ylim(len(keys) - 0.5, -0.5)  # downward
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), fontsize=8)
     figure.suptitle(caption, fontsize=10)
     figure.savefig(path, dpi=150)
@@ -216,7 +216,7 @@ def write(results, folder, name, text, plot_to):
 
 def caption(results):
     """Above a plot."""
-    title = "Bars to the right: ours is faster. Black dash: target of PyTorch's ratio"
+    title = "Bars to the right: ours is faster. Black dash: target of the ratio"
     return "QUICK RUN, NO MEASUREMENT" if results["quick"] else title
 
 
@@ -224,6 +224,6 @@ def write_engine(results, folder):
     """The report of the engine's suite."""
     panels = [(title, results[setting]["samples"]) for setting, title in SETTINGS.items() if setting in results]
     names = results["frameworks"][1:]
-    target = (lambda row, title: row.target[title == SETTINGS["all_threads"]]) if "torch" in names else None
+    target = lambda row, title, name: row.target[title == SETTINGS["all_threads"]] if name == "torch" else None
     draw = lambda path: plot(panels, names, FRAMEWORKS, ROWS, path, caption(results), target)
     write(results, folder, "engine", table(results), draw if panels else None)

@@ -1,4 +1,4 @@
-"""Starts the measuring processes of a suite: "engine" (training steps of multilayer perceptrons) or "convolution"."""
+"""Starts the measuring processes of a suite: "engine" (training steps of multilayer perceptrons) or a suite of layers."""
 
 from __future__ import annotations
 
@@ -117,3 +117,10 @@ def first_calls_and_memory(suite, names, keys, expected, effort):
                     samples[name].append(sample | {"arrays": loaded["steps"]})
         result[key] = {"samples": samples, "empty_cache": empty, "full_cache": full}
     return result
+
+
+def arrays(suite, keys, expected, effort):
+    """Row -> bytes that the steps of ours add where the code is there already, one number for each process. All threads."""
+    say(f"memory: {', '.join(keys)}")
+    job = dict(framework=OURS, loaded=True, expected=expected, steps=effort.steps)
+    return {key: [worker(suite, "alone", row=key, **job)[0]["steps"] for _ in range(effort.alone)] for key in keys}

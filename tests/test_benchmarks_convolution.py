@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks import convolution, machine, timing
-from benchmarks.convolution import float64, report, rows
+from benchmarks.convolution import float64, rows
+from benchmarks.convolution.report import REPORT as report
+from benchmarks.report import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 PEER = "torch_last" if importlib.util.find_spec("torch") else "none"
@@ -36,7 +38,7 @@ def quick(tmp_path_factory):
 def test_a_quick_run_reports_everything(quick):
     text, results, out = quick
     keys = [key for name in ("c1k5", "conv1d", "lenet") for key in rows.NAMES[name]]
-    for setting, title in report.SETTINGS.items():
+    for setting, title in SETTINGS.items():
         part = results["raised"][setting]
         assert list(part["samples"]) == list(part["deviations"]) == keys
         section = text.split(f"## {title}, thresholds of malloc raised\n")[1].split("\n## ")[0]

@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from ..frameworks.jax_jit import threads  # noqa: F401
+from ..layers import jax_jit
 from . import rows
 
 
@@ -68,18 +69,7 @@ OPS = {
 
 def layer(row, arrays):
     """A layer."""
-    op, given = partial(OPS[row.op], **row.options), [jnp.asarray(array) for array in arrays.values()]
-    if not row.backward:
-        forward = jax.jit(op)
-        return lambda: jax.block_until_ready({"output": forward(*given)})
-    g = jnp.asarray(rows.cotangent(jax.eval_shape(op, *given).shape))
-
-    @jax.jit
-    def run(g, *given):
-        out, pull = jax.vjp(op, *given)
-        return {"output": out, **dict(zip(arrays, pull(g)))}
-
-    return lambda: jax.block_until_ready(run(g, *given))
+    return jax_jit.layer(partial(OPS[row.op], **row.options), arrays, rows.cotangent if row.backward else None)
 
 
 def forward_loss(network, parameters, x, target):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..layers.rows import LayerRow, both
+
 TARGETS = {  # what the ratio PyTorch / ours should reach with one thread: (forward, forward and backward)
     "pool": (1.5, 1.0),
     "other": (1.0, 1.0),
@@ -14,14 +16,13 @@ TARGETS = {  # what the ratio PyTorch / ours should reach with one thread: (forw
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer; ``key`` says whether its backward is in the row.
+class Layer(LayerRow):
+    """One layer.
 
     op       the function's name in PyTorch's functional
     shape    of the input
     weight   shape of the weight, the bias has an element for each output channel; None where the op has none
     options  keyword arguments of the op
-    targets  (forward, forward and backward), None where nothing is asked for
     """
 
     name: str
@@ -30,23 +31,6 @@ class Layer:
     shape: tuple[int, ...]
     weight: tuple[int, ...] | None = None
     options: dict = field(default_factory=dict)
-    targets: tuple = (None, None)
-    backward: bool = False
-
-    @property
-    def key(self):
-        """The name of the row."""
-        return f"{self.name} {'backward' if self.backward else 'forward'}"
-
-    @property
-    def title(self):
-        """The row in the table."""
-        return f"{self.about}, {'forward+backward' if self.backward else 'forward'}"
-
-    @property
-    def target(self):
-        """What PyTorch's ratio should reach with one thread."""
-        return self.targets[self.backward]
 
 
 @dataclass(frozen=True)
@@ -73,12 +57,12 @@ def conv(name, n, c, size, k, kernel, targets, about="", op="conv2d", groups=1, 
     weight = (c, k // groups) if "transpose" in op else (k, c // groups)
     options = {"padding": kernel // 2, **({"groups": groups} if groups > 1 else {}), **options}
     about = f"{n},{c},{size}->{k} k{kernel}{about}"
-    return Layer(name, about, op, (n, c, *[size] * dims), weight + (kernel,) * dims, options, targets)
+    return Layer(name, about, op, (n, c, *[size] * dims), weight + (kernel,) * dims, options, targets=targets)
 
 
 def other(name, about, op, shape, targets=TARGETS["pool"], **options):
     """A layer without weights, or a normalisation."""
-    return Layer(name, about, op, shape, None, options, targets)
+    return Layer(name, about, op, shape, None, options, targets=targets)
 
 
 LAYERS = (
@@ -114,13 +98,6 @@ NETWORKS = (
             (("conv", 32, 5, 2), ("relu",), ("max_pool", 2), ("conv", 64, 5, 2), ("relu",), ("max_pool", 2), ("flatten",),
              ("linear", 10)), (1, 28, 28), 64),
 )  # fmt: skip
-
-
-def both(layer):
-    """The two rows of a layer."""
-    from dataclasses import replace
-
-    return layer, replace(layer, backward=True)
 
 
 ROWS = {row.key: row for layer in LAYERS for row in both(layer)} | {row.key: row for row in NETWORKS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..layers.torch_style import with_gradients
+
 
 def layer(functional, row, given, cotangent):
     """A layer. ``given``: name -> leaf tensor; ``cotangent(shape)``: the gradient that comes back into its output."""
@@ -12,16 +14,7 @@ def layer(functional, row, given, cotangent):
         call = lambda: op(*given.values(), **row.options)
     if not row.backward:
         return lambda: {"output": call()}
-    g = cotangent(tuple(call().shape))
-
-    def step():
-        for tensor in given.values():
-            tensor.grad = None
-        out = call()
-        out.backward(g)
-        return {"output": out, **{name: tensor.grad for name, tensor in given.items()}}
-
-    return step
+    return with_gradients(call, given, cotangent(tuple(call().shape)))
 
 
 def model(nn, network, shapes):

@@ -20,7 +20,8 @@ OURS, CONTROL = "tinygrad_lite", "numpy"
 
 @dataclass(frozen=True)
 class Framework:
-    """title: in the table; package: what must be installed; statement: what a user imports; module: the file here."""
+    """title: in the table; package: what must be installed; statement: what a user imports; module: the file that writes the rows
+    in it, seen from benchmarks."""
 
     title: str
     package: str
@@ -33,16 +34,16 @@ class Framework:
 
     def load(self):
         """Import the framework and the module that writes the rows in it."""
-        return importlib.import_module(f"{__name__}.{self.module}")
+        return importlib.import_module(f"..{self.module}", __name__)
 
 
 FRAMEWORKS = {
-    OURS: Framework("tinygrad_lite", "tinygrad_lite", "tinygrad_lite", "ours"),
-    "torch": Framework("PyTorch eager", "torch", "torch", "pytorch_eager"),
-    "jax": Framework("JAX jit", "jax", "jax, jax.numpy", "jax_jit"),
-    "mygrad": Framework("MyGrad", "mygrad", "mygrad", "mygrad_eager"),
-    "autograd": Framework("autograd", "autograd", "autograd, autograd.numpy", "autograd_eager"),
-    CONTROL: Framework("NumPy by hand", "numpy", "numpy", "numpy_control"),
+    OURS: Framework("tinygrad_lite", "tinygrad_lite", "tinygrad_lite", "frameworks.ours"),
+    "torch": Framework("PyTorch eager", "torch", "torch", "frameworks.pytorch_eager"),
+    "jax": Framework("JAX jit", "jax", "jax, jax.numpy", "frameworks.jax_jit"),
+    "mygrad": Framework("MyGrad", "mygrad", "mygrad", "frameworks.mygrad_eager"),
+    "autograd": Framework("autograd", "autograd", "autograd, autograd.numpy", "frameworks.autograd_eager"),
+    CONTROL: Framework("NumPy by hand", "numpy", "numpy", "frameworks.numpy_control"),
 }
 PEERS = [name for name in FRAMEWORKS if name not in (OURS, CONTROL)]
 

@@ -1,0 +1,20 @@
+"""Compare recurrent layers, unrolled cells and a character network with PyTorch and JAX.
+
+one thread   one process pinned to one CPU, all frameworks in turn (A B A B)
+all threads  a fresh process for each framework, alternating, each with its own default number of threads
+both         with the thresholds of malloc raised, and with its default settings
+memory       a fresh process for each framework and network: the first call, with kernels to compile and without, and the peak of
+             the steps above what the import left; and how ours grows with the number of steps
+
+Before anything is timed, every framework's outputs, gradients and losses must agree with PyTorch in float64; else nothing is
+written.
+"""
+
+from __future__ import annotations
+
+from .. import recurrence
+from ..layers import command
+from .report import REPORT
+
+if __name__ == "__main__":
+    command.main(recurrence, REPORT, __doc__)
