@@ -7,6 +7,8 @@ from cases import A, case, composed, normal, uniform
 from scipy.special import expit
 
 import tinygrad_lite as tl
+from tinygrad_lite.ops import unrolled
+from tinygrad_lite.primitive import registry
 
 T, B, I, H = 3, 2, 2, 2
 FUNCTIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
@@ -134,6 +136,55 @@ for steps, batch in [(0, B), (1, B), (T, 0), (0, 0)]:
     add("gru_sequence", over_time(gru, 1), *some, *weights(3), reverse=True)
     add("leaky_sequence", over_time(leaky, 1), *some, 2.0, *weights(1))
     add("clockwork_sequence", clockwork, *some, *weights(1), periods=(2, 3))
+
+# -- the fused ops and their backwards ---------------------------------------------------------------------------------
+
+
+def by_tape(op, n_outputs):
+    """The cotangents of all floating inputs of the composed op ``op``, by the tape."""
+
+    def reference(*args, **options):
+        given, args = args[:n_outputs], [tl.Tensor(a, requires_grad=True) if is_float(a) else a for a in args[n_outputs:]]
+        inputs = [a for a in args if isinstance(a, tl.Tensor)]
+        return tuple(g.numpy() for g in tl.grad(op(*args, **options), inputs, [tl.Tensor(g) for g in given]))
+
+    return reference
+
+
+def is_float(a):
+    return isinstance(a, (np.ndarray, tl.Tensor)) and a.dtype.kind == "f"
+
+
+def with_kept(name, n_outputs):
+    """Call the backward of the op ``name`` with what its forward keeps for it; None for an input is left away."""
+
+    def call(op, *args, **options):
+        arrays = [a.data if isinstance(a, tl.Tensor) else a for a in args[n_outputs:]]
+        with tl.enable_grad():
+            kept = registry[name].forward(*arrays, **options)[-1]
+        made = op(*args, kept, wanted=registry[name].inputs, **options)
+        return tuple(g for g, a in zip(made, arrays) if is_float(a))
+
+    return call
+
+
+def fused(name, step, unrolled, states, *inputs, **options):
+    """Rows of a fused op and of its backward, with and without biases and lengths."""
+    n_outputs, shapes = 1 + states, [normal(T, B, H), *[normal(B, H)] * states]
+    for lengths in (None, A(2, 0), A(3, 1)):
+        for biases in (inputs[-2:], (None, None)):
+            args = *inputs[:-2], *biases, lengths
+            reference = lambda *xs, lengths=lengths, **o: over_time(step, states)(*xs[:-1], lengths=lengths, **o)
+            case(name, reference, *args, **options)
+            case(f"{name}_backward", by_tape(unrolled, n_outputs), *shapes, *args, call=with_kept(name, n_outputs), **options)
+
+
+for reverse in (False, True):
+    fused("rnn_over_time", rnn, unrolled.rnn_unrolled, 1, xs, h, *weights(1), reverse=reverse)
+    fused("leaky_over_time", leaky, unrolled.leaky_unrolled, 1, xs, h, tau, *weights(1), reverse=reverse)
+    fused("lstm_over_time", lstm, unrolled.lstm_unrolled, 2, xs, h, c, *weights(4), reverse=reverse)
+    for reset_after in (False, True):
+        fused("gru_over_time", gru, unrolled.gru_unrolled, 1, xs, h, *weights(3), reverse=reverse, reset_after=reset_after)
 
 for lengths in (A(2, 0, 3), A(3, 3), np.zeros(0, np.int64), np.array([1, 2], np.uint8)):
     case("valid_steps", lambda lengths, steps, batch: np.arange(steps)[:, None] < lengths[None].astype(int), lengths,

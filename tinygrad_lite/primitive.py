@@ -105,8 +105,8 @@ class Primitive:
 
     def backward(self, kernel):
         """Declare the backward of a fused op (decorator): ``kernel(*cotangents, *inputs, *residuals, **attributes)`` returns
-        one cotangent for each input, None where there is none. It is a fused op itself, whose twin is the vjp of the twin. If it has
-        an attribute ``wanted``, that tells the names of the inputs whose cotangents somebody needs."""
+        one cotangent for each input, None where there is none. It is a fused op itself, whose twin is the vjp of the twin. Has it
+        an attribute ``wanted``, it is told the names of the inputs whose cotangents somebody needs."""
         self.chooses = "wanted" in kernel.__code__.co_varnames
         outputs = tuple(f"g_{name}" for name in self.inputs)
         self.kernel, self.kernel_on_arrays = primitive(kernel, outputs=outputs, twin=self), kernel

@@ -15,8 +15,8 @@ from . import (
     recurrence,
     reduction,
     sequence,
-    unrolled,
     shape,
+    unrolled,
     update,
     windows,
 )  # fmt: skip
@@ -32,6 +32,6 @@ from .pooling import *
 from .recurrence import *
 from .reduction import *
 from .sequence import *
-from .unrolled import *
 from .shape import *
+from .unrolled import *
 from .update import *

@@ -102,8 +102,8 @@ class Course:
         return slots[self.reverse : self.steps + self.reverse]
 
     def weight_gradient(self, g, gates, x, terms):
-        """(gates * units, terms): the sums over all steps and sequences of the products of ``g`` (all gates, steps, batch * room) and
-        ``x`` (steps, batch, terms and more)."""
+        """(gates * units, terms): the sums over all steps and sequences of the products of ``g`` (all gates, steps, batch * room)
+        and ``x`` (steps, batch, terms and more)."""
         from . import tile
 
         g, x = g.reshape(len(g), -1, self.room), x.reshape(self.steps * self.batch, x.shape[2])
@@ -122,7 +122,8 @@ class Course:
         return sums.sum(0)[list(gates), : self.units].reshape(-1).astype(self.dtype)
 
     def packed_columns(self, *blocks):
-        """`tile.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for nothing."""
+        """`tile.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for
+        nothing."""
         from . import tile
 
         no_weight, no_bias = np.zeros((0, 0), self.dtype), np.zeros(0, self.dtype)
@@ -144,7 +145,9 @@ class Course:
         sizes = [((stop - first) * self.room + 1) * width for first, stop in blocks]
         packed, begin = empty((sum(sizes),), self.dtype), 0
         for size, (first, stop) in zip(sizes, blocks):
-            tile.pack_rows(weight[first * self.units : stop * self.units], self.units, self.room, width, packed[begin : begin + size])
+            tile.pack_rows(
+                weight[first * self.units : stop * self.units], self.units, self.room, width, packed[begin : begin + size]
+            )
             begin += size
         return packed
 
@@ -241,7 +244,11 @@ def gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, rev
         (2, 1, weight_ih, None, bias_ih, None if reset_after else bias_hh),
         (2, 1, weight_hh, None, bias_hh, None),
     )
-    x, hidden, gates = course.given(x), course.slots(h0, steps + 1), course.memory(4, steps if keep else min(1, steps), batch, course.room)
+    x, hidden, gates = (
+        course.given(x),
+        course.slots(h0, steps + 1),
+        course.memory(4, steps if keep else min(1, steps), batch, course.room),
+    )
     early = not reset_after
     gru.forward.on(
         course.groups, x, units, _flat(hidden), _flat(gates), packed, course.bounds, course.lengths, course.reverse, early
@@ -285,9 +292,11 @@ def _rate(course, rate):
     return out
 
 
-def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, nonlinearity="tanh", rate=None, keep=True
+def rnn_forward(
+    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, nonlinearity="tanh", rate=None, keep=True
 ):  # fmt: skip
-    """(outputs, h_n, what the backward needs). With ``rate`` (units) the state leaks: it goes that part of the way to the activation."""
+    """(outputs, h_n, what the backward needs). With ``rate`` (units) the state leaks: it goes that part of the way to the
+    activation."""
     from . import rnn
 
     (steps, batch, features), units = x.shape, weight_hh.shape[1]

@@ -1,7 +1,7 @@
 """The loops of gated recurrent units over time; arrays as in `lstm`. Imported only when one runs: it imports Numba.
 
-Of the four gates that are kept the first three are r, z and n; the fourth is m = U_n h + b_hn, which r multiplies behind the product,
-or (``early``, the original form) r * h, which goes into the product.
+Of the four gates that are kept the first three are r, z and n; the fourth is m = U_n h + b_hn, which r multiplies behind the
+product, or (``early``, the original form) r * h, which goes into the product.
 """
 
 from __future__ import annotations

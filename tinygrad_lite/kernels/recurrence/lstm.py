@@ -1,8 +1,8 @@
 """The loops of a long short-term memory over time. Imported only when one runs: it imports Numba.
 
-The numbers of all sequences in one step lie behind each other, ``room`` for each (its units, filled up to whole registers): x (steps,
-batch, input); hidden and cells (slots, batch * room); gates (4, slots, batch * room). Each thread takes the sequences ``bounds[g]``
-to ``bounds[g + 1]`` through all of time.
+The numbers of all sequences in one step lie behind each other, ``room`` for each (its units, filled up to whole registers): x
+(steps, batch, input); hidden and cells (slots, batch * room); gates (4, slots, batch * room). Each thread takes the sequences
+``bounds[g]`` to ``bounds[g + 1]`` through all of time.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def forward(thread, n_threads, x, units, hidden, cells, gates, packed, bounds, l
 def backward(
     thread, n_threads, g, cells, gates, packed, inputs, bounds, lengths, reverse, dh, dc, dz, dx, sums
 ):  # fmt: skip
-    """From the cotangents ``g`` (steps, batch * room) of the outputs, and those of the last state in ``dh`` and ``dc`` (batch * room):
-    those of the gates ``dz`` (4, steps, batch * room) and of the input ``dx`` (steps, batch, its room; no steps, if nobody wants
-    it), of the first state in ``dh`` and ``dc``, of the bias in ``sums`` (groups, 4, room)."""
+    """From the cotangents ``g`` (steps, batch * room) of the outputs, and those of the last state in ``dh`` and ``dc`` (batch *
+    room): those of the gates ``dz`` (4, steps, batch * room) and of the input ``dx`` (steps, batch, its room; no steps, if nobody
+    wants it), of the first state in ``dh`` and ``dc``, of the bias in ``sums`` (groups, 4, room)."""
     steps, room = g.shape[0], sums.shape[2]
     batch, width = g.shape[1] // room, dx.shape[2]
     for group in share(bounds.size - 1, thread, n_threads):

@@ -49,7 +49,7 @@ def leak(value, before, rate, after):
     apart()
     for first in range(0, value.size, rate.size):
         for j in range(rate.size):
-            after[first + j] = before[first + j] + rate[j] * (value[first + j] - before[first + j])
+            after[first + j] = (1 - rate[j]) * before[first + j] + rate[j] * value[first + j]
 
 
 @njit(**OPTIONS)
@@ -68,8 +68,8 @@ def leak_back(value, before, rate, dh, direct, d_rate):
 
 @kernel(parallel=True)
 def forward(thread, n_threads, x, units, hidden, values, packed, rate, bounds, lengths, reverse, rectify):
-    """Fill ``hidden`` behind the slot of the first state. Where the state leaks, with ``rate`` (room), ``values`` (slots, batch * room)
-    are the activations, of all steps or of one; else it has no slots."""
+    """Fill ``hidden`` behind the slot of the first state. Where the state leaks, with ``rate`` (room), ``values`` (slots, batch *
+    room) are the activations, of all steps or of one; else it has no slots."""
     steps, batch, features = x.shape
     room = hidden.shape[1] // batch
     for group in share(bounds.size - 1, thread, n_threads):

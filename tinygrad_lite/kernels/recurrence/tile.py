@@ -80,8 +80,8 @@ def _sums(builder, sums, rows, a, row_step, step, b, count, soon, soon_step):
 def tile(
     typing, rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step
 ):  # fmt: skip
-    """C[m, :] = start[m * start_step + :] + sum over k < count of a[m * row_step + k * step] * B[k, :], plus the same sum of a2 with
-    the ``count2`` rows of B behind.
+    """C[m, :] = start[m * start_step + :] + sum over k < count of a[m * row_step + k * step] * B[k, :], plus the same sum of a2
+    with the ``count2`` rows of B behind.
 
     rows, vectors  1 to `ROWS`, and 1, 2 or 4 up to `VECTORS`: the size of C is rows x (vectors * lanes)
     b              B packed: (count + count2, vectors * lanes)
@@ -90,7 +90,9 @@ def tile(
     """
 
     def make(context, builder, signature, args):
-        rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step = args
+        rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step = (
+            args
+        )
         vector = register_of(signature.args[2])
         end = builder.append_basic_block("end")
         choice = builder.switch(builder.add(builder.mul(rows, INDEX(8)), vectors), end)
@@ -245,8 +247,8 @@ def add_rows(d, room, total):
 
 @kernel
 def pack_columns(weight, weight2, bias, bias2, first, gates, units, room, packed):
-    """Into panels with ``room`` columns for each of ``gates``: column j of gate g is made of the rows (first + g) * units + j: the sum
-    of the biases is the head, below it come ``weight`` and ``weight2``, either of which may have no rows."""
+    """Into panels with ``room`` columns for each of ``gates``: column j of gate g is made of the rows (first + g) * units + j: the
+    sum of the biases is the head, below it come ``weight`` and ``weight2``, either of which may have no rows."""
     base, n_lanes = pointer(packed), lanes(pointer(packed))
     terms, terms2 = weight.shape[1] if len(weight) else 0, weight2.shape[1] if len(weight2) else 0
     column, width = 0, gates * room
