@@ -93,7 +93,7 @@ class _Recurrent(Module):
                 outputs.append(output)
                 finals.append(final)
             x = ops.cat(outputs, -1) if self.bidirectional else output
-        finals = tuple(ops.stack(each) for each in zip(*finals))
+        finals = tuple(ops.stack(each) if len(each) > 1 else ops.unsqueeze(*each, 0) for each in zip(*finals))
         if not batched:
             x, finals = ops.squeeze(x, 1), tuple(ops.squeeze(each, 1) for each in finals)
         elif self.batch_first:
@@ -102,18 +102,17 @@ class _Recurrent(Module):
 
     def _initial(self, hx, x, batched):
         """The initial states of each layer and direction, each (batch, size)."""
-        kind, places = type(self).__name__, len(self._places())
-        sizes = self.proj_size or self.hidden_size, self.hidden_size
-        shapes = [(places, x.shape[1], size) if batched else (places, size) for size in sizes[: len(self.states)]]
+        kind, places = type(self).__name__, self.num_layers * (1 + self.bidirectional)
+        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.states)]
         if hx is None:
-            given = [creation.zeros(*shape, dtype=x.dtype) for shape in shapes]
-        else:
-            given = hx if isinstance(hx, (tuple, list)) else (hx,)
-            if len(given) != len(self.states):
-                raise error_in(kind, TypeError, f"hx must be ({', '.join(self.states)}), got {len(given)} states")
-            for name, state, shape in zip(self.states, given, shapes):
-                if tuple(state.shape) != shape:
-                    raise error_in(kind, ValueError, f"{name} is {tuple(state.shape)}, expected {shape}")
+            return [[creation.zeros(x.shape[1], size, dtype=x.dtype) for size in sizes]] * places
+        given = hx if isinstance(hx, (tuple, list)) else (hx,)
+        if len(given) != len(self.states):
+            raise error_in(kind, TypeError, f"hx must be ({', '.join(self.states)}), got {len(given)} states")
+        for name, state, size in zip(self.states, given, sizes):
+            shape = (places, x.shape[1], size) if batched else (places, size)
+            if tuple(state.shape) != shape:
+                raise error_in(kind, ValueError, f"{name} is {tuple(state.shape)}, expected {shape}")
         return list(zip(*(ops.unbind(state if batched else ops.unsqueeze(state, 1)) for state in given)))
 
     def _in_pieces(self, suffix, x, states, lengths, reverse, bptt, checkpoint):

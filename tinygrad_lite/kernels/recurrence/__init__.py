@@ -1,4 +1,5 @@
 """Recurrent layers over all of time in one call: the long short-term memory, the gated recurrent unit, plain and leaky networks.
+Imported when an op first asks for it: it imports Numba.
 
 A forward gives the outputs, the last state and what the backward needs of it; a backward takes the cotangents of outputs and last
 state and gives those of the inputs. Arrays: x (steps, batch, input), states (batch, units), weight_ih (gates * units, input),
@@ -11,10 +12,13 @@ sequences of a thread are sorted, longest first, and a step computes only those 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import threads
 from ..pool import empty
+from . import gru, lstm, rnn, tile
 
 ALL = ("x", "weight_ih")
 WORK = 5  # multiply-adds in a tenth of a nanosecond
@@ -27,12 +31,11 @@ class Course:
     """
 
     def __init__(self, steps, batch, units, dtype, lengths, reverse, work):
-        from .tile import room_for
-
         self.steps, self.batch, self.units, self.dtype, self.reverse = steps, batch, units, dtype, int(reverse)
-        self.room = room_for(units, dtype)
+        self.room = tile.room_for(units, dtype)
         self.groups = max(1, min(batch, threads.worth(steps * batch * work // WORK)))
-        self.bounds = np.array([(batch * k + self.groups - 1) // self.groups for k in range(self.groups + 1)])
+        self.bounds = np.arange(0, batch * (self.groups + 1), batch) // self.groups  # of the groups
+        self.projects = batch < tile.ROWS * self.groups  # so few sequences that the input of all steps is better multiplied at once
         self.order = self.valid = None
         if lengths is None:
             self.lengths, self.everyone = np.full(batch, steps), slice(None)
@@ -44,20 +47,22 @@ class Course:
             self.lengths, self.everyone = lengths[self.order].astype(np.int64), np.arange(batch)
             self.start, self.stop = (self.lengths, 0) if reverse else (0, self.lengths)
             self.valid = np.arange(steps)[:, None] < self.lengths
+            self.beyond = np.arange(steps)[:, None] >= lengths
 
     def memory(self, *shape):
-        """Zeros if there are steps that nobody computes, else anything."""
+        """Uninitialised: of steps beyond a length nobody reads."""
+        return empty(shape, self.dtype)
+
+    def zeros(self, *shape):
+        """Memory in which steps beyond a length are 0."""
         out = empty(shape, self.dtype)
         if self.order is not None:
             out[...] = 0
         return out
 
     def given(self, x, room=None):
-        """(steps, batch, n) as the kernels see it, with ``room`` for n; what lies beyond a length is 0."""
-        if self.order is not None:
-            x = np.take(x, self.order, 1)
-            x[~self.valid] = 0
-        return _filled(x, room or x.shape[2])
+        """(steps, batch, n) as the kernels see it, with ``room`` for n."""
+        return _filled(x if self.order is None else np.take(x, self.order, 1), room or x.shape[2])
 
     def taken(self, x, units):
         """(steps, batch, room) as the user sees it: the inverse of `given`."""
@@ -69,20 +74,38 @@ class Course:
 
     def state(self, h):
         """A state (batch, units) as the kernels see it, in memory of its own."""
+        if self.order is not None:
+            h = h[self.order]
+        if self.room == self.units:
+            return np.array(h)
         out = np.zeros((self.batch, self.room), self.dtype)
-        out[:, : self.units] = h if self.order is None else h[self.order]
+        out[:, : self.units] = h
         return out
 
     def state_taken(self, h):
-        """(batch, room) as the user sees it: the inverse of `state`."""
+        """(batch, room) as the user sees it: the inverse of `state`, in memory of its own."""
+        h = h.reshape(self.batch, self.room)[:, : self.units]
+        if self.order is None:
+            return np.array(h)
         out = np.empty((self.batch, self.units), self.dtype)
-        out[slice(None) if self.order is None else self.order] = h.reshape(self.batch, self.room)[:, : self.units]
+        out[self.order] = h
         return out
+
+    def kept(self, keep):
+        """Of how many steps the gates are kept."""
+        return self.steps if keep or self.projects else min(1, self.steps)
+
+    def project(self, x, gates, packed, out):
+        """What the input contributes to ``out`` (gates or more, steps, batch, room)."""
+        tile.project.on(self.groups, x.reshape(-1, x.shape[2]), gates, packed, out.reshape(len(out), -1, self.room))
 
     def slots(self, first, count):
         """Memory for states, of which ``count`` are kept, with the first in its place."""
-        slots = self.memory(count, self.batch, self.room)
-        slots[self.start % count, self.everyone] = self.state(first)
+        return self.begin(self.memory(count, self.batch, self.room), first)
+
+    def begin(self, slots, first):
+        """Put the first states in their place."""
+        slots[self.start % len(slots), self.everyone] = self.state(first)
         return slots
 
     def last(self, slots):
@@ -90,12 +113,15 @@ class Course:
         return self.state_taken(slots[self.stop % len(slots), self.everyone])
 
     def outputs(self, slots):
-        """The states behind the steps, which are the outputs."""
-        out = self.taken(slots[1 - self.reverse : self.steps + 1 - self.reverse], self.units)
-        if self.order is not None and self.reverse:  # the slot of a first state may lie there
-            inner = self.lengths < self.steps
-            out[self.lengths[inner], self.order[inner]] = 0
+        """The states behind the steps, which are the outputs, 0 beyond a length."""
+        out = self.taken(self.after(slots), self.units)
+        if self.order is not None:
+            out[self.beyond] = 0
         return out
+
+    def after(self, slots):
+        """The states behind the steps."""
+        return slots[1 - self.reverse : self.steps + 1 - self.reverse]
 
     def before(self, slots):
         """The states before the steps."""
@@ -104,8 +130,6 @@ class Course:
     def weight_gradient(self, g, gates, x, terms):
         """(gates * units, terms): the sums over all steps and sequences of the products of ``g`` (all gates, steps, batch * room)
         and ``x`` (steps, batch, terms and more)."""
-        from . import tile
-
         g, x = g.reshape(len(g), -1, self.room), x.reshape(self.steps * self.batch, x.shape[2])
         if self.valid is not None:
             valid = self.valid.reshape(-1)
@@ -119,29 +143,23 @@ class Course:
 
     def bias_gradient(self, sums, *gates):
         """(gates * units) from the sums (groups, all gates, room)."""
-        return sums.sum(0)[list(gates), : self.units].reshape(-1).astype(self.dtype)
+        sums = sums[0] if self.groups == 1 else sums.sum(0)
+        return np.concatenate([sums[k, : self.units] for k in gates], dtype=self.dtype, casting="same_kind")
 
     def packed_columns(self, *blocks):
         """`tile.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for
         nothing."""
-        from . import tile
-
-        no_weight, no_bias = np.zeros((0, 0), self.dtype), np.zeros(0, self.dtype)
         sizes = [gates * self.room * (1 + sum(w.shape[1] for w in pair if w is not None)) for _, gates, *pair, _, _ in blocks]
         packed, begin = empty((sum(sizes),), self.dtype), 0
         for size, (first, gates, weight, weight2, bias, bias2) in zip(sizes, blocks):
-            tile.pack_columns(
-                no_weight if weight is None else weight, no_weight if weight2 is None else weight2,
-                no_bias if bias is None else bias, no_bias if bias2 is None else bias2,
-                first, gates, self.units, self.room, packed[begin : begin + size],
-            )  # fmt: skip
+            pair = weight, np.empty((0, 0), self.dtype) if weight2 is None else weight2
+            biases = [np.empty(0, self.dtype) if b is None else b for b in (bias, bias2)]
+            tile.pack_columns(*pair, *biases, first, gates, self.units, self.room, packed[begin : begin + size])
             begin += size
         return packed
 
     def packed_rows(self, weight, width, *blocks):
         """`tile.pack_rows` of one block of gates behind the other: (first, last + 1)."""
-        from . import tile
-
         sizes = [((stop - first) * self.room + 1) * width for first, stop in blocks]
         packed, begin = empty((sum(sizes),), self.dtype), 0
         for size, (first, stop) in zip(sizes, blocks):
@@ -162,26 +180,28 @@ def _filled(x, room):
 
 
 def _flat(x):
-    """(..., batch, room) with the sequences of a step behind each other."""
-    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+    """(..., batch, room) as a matrix whose rows are the sequences of a step behind each other."""
+    return x.reshape(math.prod(x.shape[:-2]), x.shape[-2] * x.shape[-1])
 
 
 class _Backward:
     """What the backwards share: memory for the cotangents of gates, input and biases."""
 
     def __init__(self, course, x, g, gates, wanted):
-        from .tile import room_for
-
         want_x = "x" in wanted
         self.course, self.x, self.wanted = course, x, wanted
-        self.width = room_for(x.shape[2], course.dtype) if want_x else 0
+        self.width = tile.room_for(x.shape[2], course.dtype) if want_x else 0
         self.g = _flat(course.given(g, course.room))
-        self.dz = course.memory(gates, course.steps, course.batch, course.room)
-        self.dx = course.memory(course.steps if want_x else 0, course.batch, self.width)
+        self.dz = course.zeros(gates, course.steps, course.batch, course.room)
+        self.dx = course.zeros(course.steps if want_x else 0, course.batch, self.width)
+        self.dx_of_step = self.dx[:0] if course.projects else self.dx  # what the loop over time computes
         self.sums = np.zeros((course.groups, gates, course.room))
 
-    def input(self):
+    def input(self, gates, packed):
         """The cotangent of x, if somebody wants it."""
+        if self.course.projects and len(self.dx):
+            dz, dx = self.dz.reshape(len(self.dz), -1, self.course.room), self.dx.reshape(-1, self.width)
+            tile.project_back.on(self.course.groups, dz, gates, packed, dx)
         return self.course.taken(self.dx, self.x.shape[2]) if len(self.dx) or not self.course.steps else None
 
     def weight_ih(self, *gates):
@@ -198,32 +218,32 @@ class _Backward:
 
 def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, keep=True):
     """(outputs, h_n, c_n, what the backward needs)."""
-    from . import lstm
-
     (steps, batch, features), units = x.shape, weight_hh.shape[1]
     course = Course(steps, batch, units, x.dtype, lengths, reverse, 4 * units * (features + units))
-    packed = course.packed_columns((0, 4, weight_ih, weight_hh, bias_ih, bias_hh))
     x, hidden, cells = course.given(x), course.slots(h0, steps + 1), course.slots(c0, steps + 1 if keep else 2)
-    gates = course.memory(4, steps if keep else min(1, steps), batch, course.room)
+    gates = course.memory(4, course.kept(keep), batch, course.room)
+    if course.projects:
+        course.project(x, 4, course.packed_columns((0, 4, weight_ih, None, bias_ih, bias_hh)), gates)
+        packed = course.packed_columns((0, 4, weight_hh, None, None, None))
+    else:
+        packed = course.packed_columns((0, 4, weight_ih, weight_hh, bias_ih, bias_hh))
     slots = _flat(hidden), _flat(cells), _flat(gates)
-    lstm.forward.on(course.groups, x, units, *slots, packed, course.bounds, course.lengths, course.reverse)
+    lstm.forward.on(course.groups, x, course.projects, units, *slots, packed, course.bounds, course.lengths, course.reverse)
     return course.outputs(hidden), course.last(hidden), course.last(cells), (course, x, hidden, cells, gates) if keep else None
 
 
 def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=ALL):
     """The cotangents of x, h0, c0, weight_ih, weight_hh and of the sum of the biases."""
-    from . import lstm
-
     course, x, hidden, cells, gates = kept
     back, dh, dc = _Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
     pairs = (0, 2), (2, 4)
     packed, inputs = course.packed_rows(weight_hh, course.room, *pairs), course.packed_rows(weight_ih, back.width, *pairs)
     lstm.backward.on(
         course.groups, back.g, _flat(cells), _flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
-        dh, dc, _flat(back.dz), back.dx, back.sums,
+        dh, dc, _flat(back.dz), back.dx_of_step, back.sums,
     )  # fmt: skip
     return (
-        back.input(), course.state_taken(dh), course.state_taken(dc),
+        back.input(4, inputs), course.state_taken(dh), course.state_taken(dc),
         back.weight_ih(0, 1, 2, 3),
         back.weight_hh((0, 1, 2, 3), course.before(hidden)),
         course.bias_gradient(back.sums, 0, 1, 2, 3),
@@ -235,31 +255,24 @@ def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=ALL):
 
 def gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False, reset_after=True, keep=True):
     """(outputs, h_n, what the backward needs)."""
-    from . import gru
-
     (steps, batch, features), units = x.shape, weight_hh.shape[1]
     course = Course(steps, batch, units, x.dtype, lengths, reverse, 3 * units * (features + units))
-    packed = course.packed_columns(
-        (0, 2, weight_ih, weight_hh, bias_ih, bias_hh),
-        (2, 1, weight_ih, None, bias_ih, None if reset_after else bias_hh),
-        (2, 1, weight_hh, None, bias_hh, None),
-    )
-    x, hidden, gates = (
-        course.given(x),
-        course.slots(h0, steps + 1),
-        course.memory(4, steps if keep else min(1, steps), batch, course.room),
-    )
-    early = not reset_after
-    gru.forward.on(
-        course.groups, x, units, _flat(hidden), _flat(gates), packed, course.bounds, course.lengths, course.reverse, early
-    )
+    x, hidden, early = course.given(x), course.slots(h0, steps + 1), not reset_after
+    gates = course.memory(4, course.kept(keep), batch, course.room)
+    biases, inner = (bias_ih, bias_hh), (bias_ih, bias_hh if early else None)
+    of_inner_state = 2, 1, weight_hh, None, None if early else bias_hh, None
+    if course.projects:
+        course.project(x, 3, course.packed_columns((0, 2, weight_ih, None, *biases), (2, 1, weight_ih, None, *inner)), gates)
+        packed = course.packed_columns((0, 2, weight_hh, None, None, None), of_inner_state)
+    else:
+        packed = course.packed_columns((0, 2, weight_ih, weight_hh, *biases), (2, 1, weight_ih, None, *inner), of_inner_state)
+    slots = _flat(hidden), _flat(gates)
+    gru.forward.on(course.groups, x, course.projects, units, *slots, packed, course.bounds, course.lengths, course.reverse, early)
     return course.outputs(hidden), course.last(hidden), (course, x, hidden, gates) if keep else None
 
 
 def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=ALL):
     """The cotangents of x, h0, weight_ih, weight_hh, bias_ih and bias_hh."""
-    from . import gru
-
     course, x, hidden, gates = kept
     back, dh = _Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1)
     direct = np.zeros_like(dh)
@@ -268,7 +281,7 @@ def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=AL
     packed = course.packed_rows(weight_hh, course.room, *(blocks if reset_after else blocks[::-1]))
     gru.backward.on(
         course.groups, back.g, _flat(hidden), _flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
-        not reset_after, dh, direct, _flat(back.dz), back.dx, back.sums,
+        not reset_after, dh, direct, _flat(back.dz), back.dx_of_step, back.sums,
     )  # fmt: skip
     states = course.before(hidden)
     if reset_after:
@@ -276,7 +289,7 @@ def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=AL
     else:
         g_hh = np.concatenate([back.weight_hh((0, 1), states), back.weight_hh((2,), gates[3])])
     return (
-        back.input(), course.state_taken(dh + direct),
+        back.input(3, inputs), course.state_taken(dh + direct),
         back.weight_ih(0, 1, 2), g_hh,
         course.bias_gradient(back.sums, 0, 1, 2), course.bias_gradient(back.sums, 0, 1, 3 if reset_after else 2),
     )  # fmt: skip
@@ -297,34 +310,36 @@ def rnn_forward(
 ):  # fmt: skip
     """(outputs, h_n, what the backward needs). With ``rate`` (units) the state leaks: it goes that part of the way to the
     activation."""
-    from . import rnn
-
     (steps, batch, features), units = x.shape, weight_hh.shape[1]
     course = Course(steps, batch, units, x.dtype, lengths, reverse, units * (features + units))
-    packed = course.packed_columns((0, 1, weight_ih, weight_hh, bias_ih, bias_hh))
-    x, hidden = course.given(x), course.slots(h0, steps + 1)
-    values = course.memory(0 if rate is None else steps if keep else min(1, steps), batch, course.room)
+    x, hidden = course.given(x), course.memory(steps + 1, batch, course.room)
+    values = course.memory(0 if rate is None else course.kept(keep), batch, course.room)
+    if course.projects:
+        out = course.after(hidden) if rate is None else values
+        course.project(x, 1, course.packed_columns((0, 1, weight_ih, None, bias_ih, bias_hh)), out[None])
+        packed = course.packed_columns((0, 1, weight_hh, None, None, None))
+    else:
+        packed = course.packed_columns((0, 1, weight_ih, weight_hh, bias_ih, bias_hh))
+    course.begin(hidden, h0)
     rnn.forward.on(
-        course.groups, x, units, _flat(hidden), _flat(values), packed, _rate(course, rate), course.bounds, course.lengths,
-        course.reverse, nonlinearity == "relu",
+        course.groups, x, course.projects, units, _flat(hidden), _flat(values), packed, _rate(course, rate), course.bounds,
+        course.lengths, course.reverse, nonlinearity == "relu",
     )  # fmt: skip
     return course.outputs(hidden), course.last(hidden), (course, x, hidden, values) if keep else None
 
 
 def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=None, wanted=ALL):
     """The cotangents of x, h0, weight_ih, weight_hh, of the sum of the biases and of the rate."""
-    from . import rnn
-
     course, x, hidden, values = kept
     back, dh = _Backward(course, x, g, 1, wanted), course.state(g_h).reshape(-1)
     packed, inputs = course.packed_rows(weight_hh, course.room, (0, 1)), course.packed_rows(weight_ih, back.width, (0, 1))
     direct, d_rate = np.zeros_like(dh), np.zeros((course.groups, course.room))
     rnn.backward.on(
         course.groups, back.g, _flat(hidden), _flat(values), packed, inputs, _rate(course, rate), course.bounds, course.lengths,
-        course.reverse, nonlinearity == "relu", dh, direct, _flat(back.dz), back.dx, back.sums, d_rate,
+        course.reverse, nonlinearity == "relu", dh, direct, _flat(back.dz), back.dx_of_step, back.sums, d_rate,
     )  # fmt: skip
     return (
-        back.input(), course.state_taken(dh + direct),
+        back.input(1, inputs), course.state_taken(dh + direct),
         back.weight_ih(0),
         back.weight_hh((0,), course.before(hidden)),
         course.bias_gradient(back.sums, 0),

@@ -6,10 +6,12 @@ product, or (``early``, the original form) r * h, which goes into the product.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..functions import OPTIONS, full_width, njit, sigmoid, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .tile import add_rows, add_terms, apart, flush_subnormals, restore_subnormals, running
+from .tile import add_rows, add_terms, apart, cut, flush_subnormals, restore_subnormals, running
 
 
 @njit(**OPTIONS)
@@ -81,35 +83,41 @@ def reset_back(kept, r, before, dr, direct):
 
 
 @kernel(parallel=True)
-def forward(thread, n_threads, x, units, hidden, gates, packed, bounds, lengths, reverse, early):
-    """Fill ``hidden`` and ``gates`` behind the slot of the first state; the gates may have but one slot."""
+def forward(thread, n_threads, x, projected, units, hidden, gates, packed, bounds, lengths, reverse, early):
+    """Fill ``hidden`` and ``gates`` behind the slot of the first state; the gates may have but one slot. If the input
+    is ``projected``, its part of the gates is there already."""
     steps, batch, features = x.shape
-    room = hidden.shape[1] // batch
+    room, kept = hidden.shape[1] // batch, len(gates) // 4
     for group in share(bounds.size - 1, thread, n_threads):
         first, last = bounds[group], bounds[group + 1]
         control = flush_subnormals()
         for s in range(steps):
             t = steps - 1 - s if reverse else s
             running_now, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
-            begin, end, slot = first * room, (first + running_now) * room, t % gates.shape[1]
-            size = gates.shape[1] * batch * room
+            begin, end, slot = first * room, (first + running_now) * room, t % kept
+            size = kept * batch * room
             inputs, states = at(pointer(x), (t * batch + first) * features), at(pointer(hidden), before * batch * room + begin)
             out, weights = at(pointer(gates), slot * batch * room + begin), pointer(packed)
-            for k in range(2):
+            if projected:
+                for k in range(2):
+                    weights = add_terms(running_now, states, room, units, states, 0, 0, weights, room, True, at(out, k * size), room)
+            else:
+                for k in range(2):
+                    weights = add_terms(
+                        running_now, inputs, features, features, states, room, units, weights, room, False, at(out, k * size), room
+                    )
                 weights = add_terms(
-                    running_now, inputs, features, features, states, room, units, weights, room, False, at(out, k * size), room
+                    running_now, inputs, features, features, states, 0, 0, weights, room, False, at(out, 2 * size), room
                 )
-            weights = add_terms(
-                running_now, inputs, features, features, states, 0, 0, weights, room, False, at(out, 2 * size), room
-            )
-            r, z, n, m = gates[0, slot, begin:end], gates[1, slot, begin:end], gates[2, slot, begin:end], gates[3, slot, begin:end]
+            r, z = cut(gates, slot, begin, end), cut(gates, kept + slot, begin, end)
+            n, m = cut(gates, 2 * kept + slot, begin, end), cut(gates, 3 * kept + slot, begin, end)
             if early:
-                reset(r, z, hidden[before, begin:end], m)
+                reset(r, z, cut(hidden, before, begin, end), m)
                 add_terms(running_now, at(out, 3 * size), room, units, out, 0, 0, weights, room, True, at(out, 2 * size), room)
-                propose(z, n, hidden[before, begin:end], hidden[after, begin:end])
+                propose(z, n, cut(hidden, before, begin, end), cut(hidden, after, begin, end))
             else:
                 add_terms(running_now, states, room, units, out, 0, 0, weights, room, False, at(out, 3 * size), room)
-                step(r, z, n, m, hidden[before, begin:end], hidden[after, begin:end])
+                step(r, z, n, m, cut(hidden, before, begin, end), cut(hidden, after, begin, end))
         restore_subnormals(control)
 
 
@@ -122,16 +130,19 @@ def backward(
     batch, width = g.shape[1] // room, dx.shape[2]
     for group in share(bounds.size - 1, thread, n_threads):
         first, last = bounds[group], bounds[group + 1]
-        control = flush_subnormals()
+        control, part = flush_subnormals(), np.empty(room, g.dtype)
         for s in range(steps):
             t = s if reverse else steps - 1 - s
             running_now, slot = running(lengths, first, last, t), t + reverse
             begin, end, size = first * room, (first + running_now) * room, steps * batch * room
             of_r, to = at(pointer(dz), t * batch * room + begin), at(pointer(dh), begin)
             of_z, of_n, of_m = at(of_r, size), at(of_r, 2 * size), at(of_r, 3 * size)
-            r, z, n, m = gates[0, t, begin:end], gates[1, t, begin:end], gates[2, t, begin:end], gates[3, t, begin:end]
-            dr, d_z, dn, dm = dz[0, t, begin:end], dz[1, t, begin:end], dz[2, t, begin:end], dz[3, t, begin:end]
-            given, carried, past, before = g[t, begin:end], dh[begin:end], direct[begin:end], hidden[slot, begin:end]
+            r, z = cut(gates, t, begin, end), cut(gates, steps + t, begin, end)
+            n, m = cut(gates, 2 * steps + t, begin, end), cut(gates, 3 * steps + t, begin, end)
+            dr, d_z = cut(dz, t, begin, end), cut(dz, steps + t, begin, end)
+            dn, dm = cut(dz, 2 * steps + t, begin, end), cut(dz, 3 * steps + t, begin, end)
+            given, before = cut(g, t, begin, end), cut(hidden, slot, begin, end)
+            carried, past = dh[begin:end], direct[begin:end]
             if early:
                 propose_back(given, carried, z, n, before, d_z, dn, past)
                 weights = add_terms(running_now, of_n, room, room, of_n, 0, 0, pointer(packed), room, False, to, room)
@@ -141,9 +152,9 @@ def backward(
                 step_back(given, carried, r, z, n, m, before, dr, d_z, dn, dm, past)
                 weights = add_terms(running_now, of_r, room, room, of_z, room, room, pointer(packed), room, False, to, room)
                 add_terms(running_now, of_m, room, room, of_m, 0, 0, weights, room, True, to, room)
-                add_rows(dm, room, sums[group, 3])
+                add_rows(dm, part, sums[group, 3])
             for k in range(3):
-                add_rows(dz[k, t, begin:end], room, sums[group, k])
+                add_rows(cut(dz, k * steps + t, begin, end), part, sums[group, k])
             if dx.shape[0]:
                 to = at(pointer(dx), (t * batch + first) * width)
                 more = add_terms(running_now, of_r, room, room, of_z, room, room, pointer(inputs), width, False, to, width)

@@ -1,16 +1,18 @@
 """The loops of a long short-term memory over time. Imported only when one runs: it imports Numba.
 
 The numbers of all sequences in one step lie behind each other, ``room`` for each (its units, filled up to whole registers): x
-(steps, batch, input); hidden and cells (slots, batch * room); gates (4, slots, batch * room). Each thread takes the sequences
+(steps, batch, input); hidden and cells (slots, batch * room); gates (4 * slots, batch * room). Each thread takes the sequences
 ``bounds[g]`` to ``bounds[g + 1]`` through all of time.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..functions import OPTIONS, full_width, njit, sigmoid, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .tile import add_rows, add_terms, apart, flush_subnormals, restore_subnormals, running
+from .tile import add_rows, add_terms, apart, cut, flush_subnormals, restore_subnormals, running
 
 
 @njit(**OPTIONS)
@@ -42,26 +44,30 @@ def step_back(given, dh, dc, i, f, g, o, before, after, di, df, dg, do):
 
 
 @kernel(parallel=True)
-def forward(thread, n_threads, x, units, hidden, cells, gates, packed, bounds, lengths, reverse):
-    """Fill ``hidden``, ``cells`` and ``gates`` behind the slot of the first state; the last two may have but two slots and one."""
+def forward(thread, n_threads, x, projected, units, hidden, cells, gates, packed, bounds, lengths, reverse):
+    """Fill ``hidden``, ``cells`` and ``gates`` behind the slot of the first state; the last two may have but two slots and one. If the
+    input is ``projected``, its part of the gates is there already."""
     steps, batch, features = x.shape
-    room = hidden.shape[1] // batch
+    room, kept = hidden.shape[1] // batch, len(gates) // 4
     for group in share(bounds.size - 1, thread, n_threads):
         first, last = bounds[group], bounds[group + 1]
         control = flush_subnormals()
         for s in range(steps):
             t = steps - 1 - s if reverse else s
             n, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
-            begin, end, slot, weights = first * room, (first + n) * room, t % gates.shape[1], pointer(packed)
+            begin, end, slot, weights = first * room, (first + n) * room, t % kept, pointer(packed)
             for k in range(4):
                 weights = add_terms(
-                    n, at(pointer(x), (t * batch + first) * features), features, features,
+                    n, at(pointer(x), (t * batch + first) * features), features, 0 if projected else features,
                     at(pointer(hidden), before * batch * room + begin), room, units,
-                    weights, room, False, at(pointer(gates), (k * gates.shape[1] + slot) * batch * room + begin), room,
+                    weights, room, projected, at(pointer(gates), (k * kept + slot) * batch * room + begin), room,
                 )  # fmt: skip
-            before, to = cells[before % len(cells), begin:end], cells[after % len(cells), begin:end]
-            i, f, g, o = gates[0, slot, begin:end], gates[1, slot, begin:end], gates[2, slot, begin:end], gates[3, slot, begin:end]
-            step(i, f, g, o, before, to, hidden[after, begin:end])
+            step(
+                cut(gates, slot, begin, end), cut(gates, kept + slot, begin, end),
+                cut(gates, 2 * kept + slot, begin, end), cut(gates, 3 * kept + slot, begin, end),
+                cut(cells, before % len(cells), begin, end), cut(cells, after % len(cells), begin, end),
+                cut(hidden, after, begin, end),
+            )  # fmt: skip
         restore_subnormals(control)
 
 
@@ -70,27 +76,27 @@ def backward(
     thread, n_threads, g, cells, gates, packed, inputs, bounds, lengths, reverse, dh, dc, dz, dx, sums
 ):  # fmt: skip
     """From the cotangents ``g`` (steps, batch * room) of the outputs, and those of the last state in ``dh`` and ``dc`` (batch *
-    room): those of the gates ``dz`` (4, steps, batch * room) and of the input ``dx`` (steps, batch, its room; no steps, if nobody
+    room): those of the gates ``dz`` (4 * steps, batch * room) and of the input ``dx`` (steps, batch, its room; no steps, if nobody
     wants it), of the first state in ``dh`` and ``dc``, of the bias in ``sums`` (groups, 4, room)."""
     steps, room = g.shape[0], sums.shape[2]
     batch, width = g.shape[1] // room, dx.shape[2]
     for group in share(bounds.size - 1, thread, n_threads):
         first, last = bounds[group], bounds[group + 1]
-        control = flush_subnormals()
+        control, part = flush_subnormals(), np.empty(room, g.dtype)
         for s in range(steps):
             t = s if reverse else steps - 1 - s
             n, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
             begin, end = first * room, (first + n) * room
-            i, f, c, o = gates[0, t, begin:end], gates[1, t, begin:end], gates[2, t, begin:end], gates[3, t, begin:end]
-            di, df, dg, do = dz[0, t, begin:end], dz[1, t, begin:end], dz[2, t, begin:end], dz[3, t, begin:end]
             step_back(
-                g[t, begin:end], dh[begin:end], dc[begin:end], i, f, c, o,
-                cells[before, begin:end], cells[after, begin:end], di, df, dg, do,
+                cut(g, t, begin, end), dh[begin:end], dc[begin:end], cut(gates, t, begin, end), cut(gates, steps + t, begin, end),
+                cut(gates, 2 * steps + t, begin, end), cut(gates, 3 * steps + t, begin, end), cut(cells, before, begin, end),
+                cut(cells, after, begin, end), cut(dz, t, begin, end), cut(dz, steps + t, begin, end),
+                cut(dz, 2 * steps + t, begin, end), cut(dz, 3 * steps + t, begin, end),
             )  # fmt: skip
             weights, more = pointer(packed), pointer(inputs)
             for k in range(0, 4, 2):
-                add_rows(dz[k, t, begin:end], room, sums[group, k])
-                add_rows(dz[k + 1, t, begin:end], room, sums[group, k + 1])
+                add_rows(cut(dz, k * steps + t, begin, end), part, sums[group, k])
+                add_rows(cut(dz, (k + 1) * steps + t, begin, end), part, sums[group, k + 1])
                 one = at(pointer(dz), (k * steps + t) * batch * room + begin)
                 two = at(one, steps * batch * room)
                 weights = add_terms(n, one, room, room, two, room, room, weights, room, k > 0, at(pointer(dh), begin), room)

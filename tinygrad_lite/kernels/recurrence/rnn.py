@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..functions import OPTIONS, full_width, njit, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .tile import add_rows, add_terms, apart, flush_subnormals, restore_subnormals, running
+from .tile import add_rows, add_terms, apart, cut, flush_subnormals, restore_subnormals, running
 
 
 @njit(**OPTIONS)
@@ -67,9 +69,10 @@ def leak_back(value, before, rate, dh, direct, d_rate):
 
 
 @kernel(parallel=True)
-def forward(thread, n_threads, x, units, hidden, values, packed, rate, bounds, lengths, reverse, rectify):
+def forward(thread, n_threads, x, projected, units, hidden, values, packed, rate, bounds, lengths, reverse, rectify):
     """Fill ``hidden`` behind the slot of the first state. Where the state leaks, with ``rate`` (room), ``values`` (slots, batch *
-    room) are the activations, of all steps or of one; else it has no slots."""
+    room) are the activations, of all steps or of one; else it has no slots. If the input is ``projected``, its part of what is
+    activated is there already."""
     steps, batch, features = x.shape
     room = hidden.shape[1] // batch
     for group in share(bounds.size - 1, thread, n_threads):
@@ -79,15 +82,15 @@ def forward(thread, n_threads, x, units, hidden, values, packed, rate, bounds, l
             t = steps - 1 - s if reverse else s
             n, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
             begin, end = first * room, (first + n) * room
-            value = values[t % len(values), begin:end] if len(values) else hidden[after, begin:end]
+            value = cut(values, t % len(values), begin, end) if len(values) else cut(hidden, after, begin, end)
             add_terms(
-                n, at(pointer(x), (t * batch + first) * features), features, features,
+                n, at(pointer(x), (t * batch + first) * features), features, 0 if projected else features,
                 at(pointer(hidden), before * batch * room + begin), room, units,
-                pointer(packed), room, False, pointer(value), room,
+                pointer(packed), room, projected, pointer(value), room,
             )  # fmt: skip
             activate(value, rectify)
             if len(values):
-                leak(value, hidden[before, begin:end], rate, hidden[after, begin:end])
+                leak(value, cut(hidden, before, begin, end), rate, cut(hidden, after, begin, end))
         restore_subnormals(control)
 
 
@@ -101,19 +104,19 @@ def backward(
     batch, width = g.shape[1] // room, dx.shape[2]
     for group in share(bounds.size - 1, thread, n_threads):
         first, last = bounds[group], bounds[group + 1]
-        control = flush_subnormals()
+        control, part = flush_subnormals(), np.empty(room, g.dtype)
         for s in range(steps):
             t = s if reverse else steps - 1 - s
             n, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
             begin, end = first * room, (first + n) * room
-            d, carried, given = dz[0, t, begin:end], dh[begin:end], g[t, begin:end]
-            value = hidden[after, begin:end]
+            d, carried, given = cut(dz, t, begin, end), dh[begin:end], cut(g, t, begin, end)
+            value = cut(hidden, after, begin, end)
             add_given(given, carried)
             if len(values):
-                value = values[t, begin:end]
-                leak_back(value, hidden[before, begin:end], rate, carried, direct[begin:end], d_rate[group])
+                value = cut(values, t, begin, end)
+                leak_back(value, cut(hidden, before, begin, end), rate, carried, direct[begin:end], d_rate[group])
             activate_back(value, carried, rectify, d)
-            add_rows(d, room, sums[group, 0])
+            add_rows(d, part, sums[group, 0])
             add_terms(n, pointer(d), room, room, pointer(d), 0, 0, pointer(packed), room, False, pointer(carried), room)
             if dx.shape[0]:
                 to = at(pointer(dx), (t * batch + first) * width)

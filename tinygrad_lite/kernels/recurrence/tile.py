@@ -11,13 +11,13 @@ from __future__ import annotations
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..functions import OPTIONS, full_width, njit
 from ..jit import kernel, part, share
-from ..vector import INDEX, LANE, REGISTERS, _prefetch, _spread, at, lanes, load, multiply_add, pointer, register_of, store
+from ..vector import INDEX, LANE, REGISTERS, WIDTH, _prefetch, _spread, at, lanes, load, multiply_add, pointer, register_of, store
 
 ROWS = 6
 VECTORS = 4 if REGISTERS > 16 else 2  # ROWS x VECTORS sums, VECTORS of a panel's row and one number spread fill the registers
@@ -192,6 +192,13 @@ def vectors_of(left):
     return 4 if left >= 4 and VECTORS >= 4 else 2 if left >= 2 else 1
 
 
+@njit(**OPTIONS)
+def cut(array, index, begin, end):
+    """array[index, begin:end] of a matrix, without counting who refers to it: in the loop over time that would cost as much as a short
+    row."""
+    return carray(at(pointer(array), index * array.shape[1] + begin), end - begin)
+
+
 @part
 def running(lengths, first, last, t):
     """How many of the sequences ``first`` to ``last``, whose lengths do not ascend, have a step t."""
@@ -206,39 +213,46 @@ def add_terms(rows, a, row_step, count, a2, row_step2, count2, packed, width, ad
     """C (rows, width) = the head of each column + A B + A2 B2, or with ``add`` A B + A2 B2 added to C: ``a`` (rows, count), ``a2``
     (rows, count2), the heads, B and B2 below each other ``packed`` in panels. Returns the address behind the panels."""
     n_lanes, column, base, depth = lanes(packed), 0, packed, count + count2
-    blocks = (rows + ROWS - 1) // ROWS
-    most = DEPTH if blocks > 1 else max(1, depth)
+    blocks, most = 1, depth
+    if rows > ROWS:
+        blocks, most = (rows + ROWS - 1) // ROWS, DEPTH
+    at_least = rows // blocks  # rows of a block; the first ones have one more
+    more = rows - at_least * blocks
     while column < width:
         vectors = vectors_of((width - column) // n_lanes)
         n = vectors * n_lanes
         behind = at(packed, (depth + 1) * n)
         following = behind if column + n < width else base
-        each = (n + blocks - 1) // blocks
-        for begin in range(0, max(1, depth), most):  # so much of a panel stays in the first cache for all blocks of rows
+        each = n // blocks + 1
+        begin = 0
+        while begin < max(1, depth):  # so much of a panel stays in the first cache for all blocks of rows
             some = max(0, min(most, count - begin))
-            begin2 = max(0, begin - count)
+            some2, begin2 = min(most - some, depth - begin - some), max(0, begin - count)
+            start, start_step = (at(c, column), c_step) if add or begin > 0 else (packed, 0)
+            one, two, target = at(a, begin), at(a2, begin2), at(c, column)
+            soon, ahead = at(following, begin * blocks * each), (some + some2) * each
             for block in range(blocks):
-                first, end = rows * block // blocks, rows * (block + 1) // blocks
-                target = at(c, first * c_step + column)
-                held = add or begin > 0
+                m = at_least + 1 if block < more else at_least
                 tile(
-                    end - first, vectors, target if held else packed, c_step if held else 0,
-                    at(a, first * row_step + begin), row_step, 1, some,
-                    at(a2, first * row_step2 + begin2), row_step2, 1, min(most - some, count2 - begin2),
-                    at(packed, (begin + 1) * n), at(following, (begin * blocks + block * min(most, depth - begin)) * each), each,
-                    target, c_step,
+                    m, vectors, start, start_step, one, row_step, 1, some, two, row_step2, 1, some2,
+                    at(packed, (begin + 1) * n), soon, each, target, c_step,
                 )  # fmt: skip
+                start, one, two = at(start, m * start_step), at(one, m * row_step), at(two, m * row_step2)
+                target, soon = at(target, m * c_step), at(soon, ahead)
+            begin += most
         packed = behind
         column += n
     return packed
 
 
 @njit(**OPTIONS)
-def add_rows(d, room, total):
-    """total += the sum of the rows, of ``room`` numbers, that lie behind each other in d."""
+def add_rows(d, part, total):
+    """total += the sum of the rows, as long as ``part``, that lie behind each other in d; ``part`` is working memory."""
     full_width()
-    part = np.zeros(room, d.dtype)
-    for first in range(0, d.size, room):
+    room = part.size
+    for j in range(room):
+        part[j] = d[j] if d.size else 0
+    for first in range(room, d.size, room):
         for j in range(room):
             part[j] += d[first + j]
     for j in range(room):
@@ -307,6 +321,37 @@ def pack_rows(weight, units, room, width, packed):
         column += n
 
 
+# -- inputs of all steps at once ------------------------------------------------------------------------------------------
+
+
+@kernel(parallel=True)
+def project(thread, n_threads, x, gates, packed, out):
+    """out[k, r, :] = the head and the sum of ``x`` (rows, input) for the first of the ``gates`` of out (gates, rows, room)."""
+    rows, features = x.shape
+    room = out.shape[2]
+    for number in share((rows + BESIDE - 1) // BESIDE, thread, n_threads):
+        first, weights = number * BESIDE, pointer(packed)
+        n, source = min(BESIDE, rows - first), at(pointer(x), first * features)
+        for k in range(gates):
+            target = at(pointer(out), (k * rows + first) * room)
+            weights = add_terms(n, source, features, features, source, 0, 0, weights, room, False, target, room)
+
+
+@kernel(parallel=True)
+def project_back(thread, n_threads, dz, gates, packed, dx):
+    """dx (rows, room of the input) = the sum over the first ``gates`` of dz (gates, rows, room) times their weights, which are packed
+    two by two."""
+    rows, room = dz.shape[1:]
+    width = dx.shape[1]
+    for number in share((rows + BESIDE - 1) // BESIDE, thread, n_threads):
+        first, weights = number * BESIDE, pointer(packed)
+        n, target = min(BESIDE, rows - first), at(pointer(dx), first * width)
+        for k in range(0, gates, 2):
+            one, both = at(pointer(dz), (k * rows + first) * room), k + 1 < gates
+            two = at(one, rows * room if both else 0)
+            weights = add_terms(n, one, room, room, two, room, room if both else 0, weights, width, k > 0, target, width)
+
+
 # -- gradients of weights --------------------------------------------------------------------------------------------------
 
 
@@ -369,14 +414,10 @@ def weight_gradient(thread, n_threads, g, gates, units, x, terms, out, scratch):
 
 def room_for(units, dtype):
     """``units`` filled up to whole registers."""
-    from ..vector import WIDTH
-
-    count = WIDTH // np.dtype(dtype).itemsize
+    count = WIDTH // dtype.itemsize
     return -(-units // count) * count
 
 
 def scratch_for(width):
     """The numbers that a thread of `weight_gradient` needs for ``width`` columns."""
-    from ..vector import WIDTH
-
     return DEPTH * (BESIDE + width) + VECTORS * WIDTH
