@@ -24,7 +24,7 @@ VECTORS = 4 if REGISTERS > 16 else 2  # ROWS x VECTORS sums, VECTORS of a panel'
 LATENCY = 8  # multiply-adds that a processor has under way: a tile with fewer sums takes each of them in several parts
 BESIDE = 4 * ROWS  # units whose gradients are taken together: what they were made of lies packed
 BLOCK = 32  # rows of a panel that are filled together: they stay in the first cache
-FAR = 256  # numbers between the rows of a factor from which on it is packed
+FAR = 96  # numbers between the rows of a factor from which on it is packed
 DEPTH = 128  # terms that are summed before the next block of rows: their panel stays in the first cache
 
 
