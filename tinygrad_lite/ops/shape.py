@@ -6,8 +6,11 @@ import builtins
 
 import numpy as np
 
-from ..graph import broadcast_to
+from ..dtypes import result_dtype
+from ..graph import broadcast_to, cast
+from ..kernels.pool import empty
 from ..primitive import primitive
+from ..record import Value
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "diagonal", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll",
@@ -218,7 +221,15 @@ def cat_along(*tensors, dim):
     return np.concatenate(tensors, dim)
 
 
-cat_along.derivatives(each=lambda g, i, shapes, dim: narrow(g, dim, builtins.sum(s[dim] for s in shapes[:i]), shapes[i][dim]))
+cat_along.derivatives(each=lambda g, i, shapes, dim: slice_items(g, index=_place_in_cat(i, shapes, dim)))
+
+
+def _place_in_cat(i, shapes, dim):
+    """Where the ``i``-th of the arrays of ``shapes`` stands, joined along ``dim``."""
+    start = 0
+    for shape in shapes[:i]:
+        start += shape[dim]
+    return (*(slice(None),) * dim, slice(start, start + shapes[i][dim]))
 
 
 def cat(tensors, dim=0):
@@ -230,13 +241,26 @@ def cat(tensors, dim=0):
 
 
 def _of_one_dtype(tensors):
-    from ..dtypes import result_dtype
-    from ..record import Value
-    from .elementwise import cast
-
+    dtypes = {t.data.dtype if isinstance(t, Value) else None for t in tensors}
+    if len(dtypes) == 1 and None not in dtypes:  # nearly always
+        return tensors
     arrays = [t.data if isinstance(t, Value) else t for t in tensors]
     dtype = result_dtype(arrays)
     return [t if a.dtype == dtype else cast(t, dtype=dtype) for t, a in zip(tensors, arrays)]
+
+
+@primitive(name="stack")
+def stack_along(*tensors, dim):
+    """Joined along a new dimension ``dim``."""
+    shape = tensors[0].shape
+    out = empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype)
+    places = np.moveaxis(out, dim, 0) if dim else out
+    for i, x in enumerate(tensors):
+        places[i] = x
+    return out
+
+
+stack_along.derivatives(each=lambda g, i, dim: slice_items(g, index=(*(slice(None),) * dim, i)))
 
 
 def stack(tensors, dim=0):
@@ -246,15 +270,17 @@ def stack(tensors, dim=0):
         raise ValueError("stack: give at least one Tensor")
     if any(t.shape != tensors[0].shape for t in tensors):
         raise ValueError(f"stack: shapes differ: {', '.join(str(t.shape) for t in tensors)}")
-    dim = canonical_dim(dim, tensors[0].ndim, extra=1)
-    return cat([unsqueeze(t, dim) for t in tensors], dim)
+    return stack_along(*_of_one_dtype(tensors), dim=canonical_dim(dim, tensors[0].ndim, extra=1))
 
 
 @primitive(view=True, outputs=None, name="split")
 def split_at(x, *, sizes, dim):
     """Views of ``sizes`` along ``dim``."""
-    ends = np.cumsum(sizes)
-    return [x[(slice(None),) * dim + (slice(end - n, end),)] for n, end in zip(sizes, ends)]
+    before, pieces, end = (slice(None),) * dim, [], 0
+    for n in sizes:
+        pieces.append(x[(*before, slice(end, end + n))])
+        end += n
+    return pieces
 
 
 split_at.derivatives(lambda gs, dim: cat_along(*gs, dim=dim))
@@ -287,7 +313,7 @@ def unbind_along(x, *, dim):
     return list(np.moveaxis(x, dim, 0)) if x.shape[dim] else []
 
 
-unbind_along.derivatives(lambda gs, dim: stack(gs, dim))
+unbind_along.derivatives(lambda gs, dim: stack_along(*gs, dim=dim))
 
 
 def unbind(x, dim=0):
