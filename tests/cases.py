@@ -607,6 +607,8 @@ for lead in [(5,), (), (2, 5), (0,), (2, 0), (1,)]:
     case("linear", linear_reference, normal(*lead, 3), normal(4, 3), normal(4))
     case("linear", linear_reference, normal(*lead, 3), normal(4, 3))
     case("linear", linear_reference, normal(*lead, 3), normal(4, 3), None)
+    for bias in (normal(4), None):
+        case("linear_onto", lambda y, *rest: y + linear_reference(*rest), normal(*lead, 4), normal(*lead, 3), normal(4, 3), bias)
     case("linear_input", lambda g, weight: np.tensordot(g, weight, (-1, 0)), normal(*lead, 4), normal(4, 3))
     case("linear_weight", lambda g, x: np.tensordot(g.reshape(-1, 4), x.reshape(-1, 3), (0, 0)), normal(*lead, 4), normal(*lead, 3))
     case("linear_bias", lambda g: g.sum(tuple(range(g.ndim - 1))), normal(*lead, 4))

@@ -7,7 +7,7 @@ from ..errors import located
 from ..state import local, scope
 from .activation import relu
 from .elementwise import sigmoid, tanh
-from .linalg import linear
+from .linalg import linear, linear_onto
 from .shape import chunk, split
 
 __all__ = ["gru_step", "leaky_step", "lstm_step", "rnn_step"]
@@ -32,7 +32,7 @@ def time_step(t):
 
 def next_rnn(p, h, weight_hh, bias_hh, nonlinearity):
     """h' of `rnn_step`."""
-    return nonlinearity_of(nonlinearity)(p + linear(h, weight_hh, bias_hh))
+    return nonlinearity_of(nonlinearity)(linear_onto(p, h, weight_hh, bias_hh))
 
 
 def next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity):
@@ -43,7 +43,7 @@ def next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity):
 
 def next_lstm(p, h, c, weight_hh, bias_hh, weight_hr=None, weight_ch=None):
     """(h', c') of `lstm_step`."""
-    i, f, g, o = chunk(p + linear(h, weight_hh, bias_hh), 4, -1)
+    i, f, g, o = chunk(linear_onto(p, h, weight_hh, bias_hh), 4, -1)
     if weight_ch is not None:
         peephole_i, peephole_f, peephole_o = chunk(weight_ch, 3)
         i, f = i + peephole_i * c, f + peephole_f * c
