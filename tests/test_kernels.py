@@ -78,16 +78,6 @@ def row_case(shape, dtype):
     return [ours], [twin]
 
 
-def both_case(shape, dtype):
-    if len(shape) != 2:
-        return [], []
-    ours, y = RNG.standard_normal((2, *shape)).astype(dtype)
-    row, twin = RNG.standard_normal(shape[1]).astype(dtype), ours.copy()
-    kernels.linalg.add_both_loop(ours, y, row)
-    kernels.linalg.add_both_twin(twin, y, row)
-    return [ours], [twin]
-
-
 u = kernels.update
 CASES = {
     "sgd_loop": update_case(u.sgd_loop, u.sgd_twin, 2, (0.1,)),
@@ -96,7 +86,6 @@ CASES = {
     "adam_loop": update_case(u.adam_loop, u.adam_twin, 4, (0.1, 1.5, 0.9, 0.999, 1e-8, 0.01)),
     "sum_rows_loop": sum_case,
     "add_row_loop": row_case,
-    "add_both_loop": both_case,
     "gate_loop": gradient_loop_case("gate"),
     "tanh_backward_loop": gradient_loop_case("tanh_backward"),
     "sigmoid_backward_loop": gradient_loop_case("sigmoid_backward"),

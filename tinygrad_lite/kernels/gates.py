@@ -3,8 +3,9 @@ imports Numba.
 
 Arrays are (rows, gates * units), contiguous, the parts of a row one after the other; the loop over the units of a row is
 vectorised. A row has many parts, each behind a pointer of its own; to compare them all before each row costs a fifth of the
-backward, so `apart` promises that what is written overlaps nothing else. The backward computes the gates again from their sums: that costs
-less than a tenth of the products around it, and less than to fetch the gates from beyond the cache. Threads share the rows.
+backward, so `apart` promises that what is written overlaps nothing else. The backward computes the gates again from their
+sums: that costs less than a tenth of the products around it, and less than to fetch the gates from beyond the cache. Threads
+share the rows.
 """
 
 from __future__ import annotations

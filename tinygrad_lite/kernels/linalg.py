@@ -33,17 +33,3 @@ def add_row_loop(x, row):
 def add_row_twin(x, row):
     """x += row, by NumPy."""
     x += row
-
-
-@kernel
-def add_both_loop(x, y, row):
-    """x += y + row, in place."""
-    for i in range(x.shape[0]):
-        line, other = x[i], y[i]
-        for j in range(row.size):
-            line[j] += other[j] + row[j]
-
-
-def add_both_twin(x, y, row):
-    """x += y + row, by NumPy."""
-    x += y + row

@@ -109,60 +109,46 @@ def _rows(x):
 @primitive
 def linear(x, weight, bias=None):
     """x W^T + b: ``x`` (..., in), ``weight`` (out, in), ``bias`` (out) or None -> (..., out)."""
-    _check_linear(x, weight, bias)
+    if x.dtype != weight.dtype or weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        _refuse(x, weight)
+    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
+        raise ValueError(f"bias is {describe(bias)}, expected {weight.shape[:1]} {x.dtype}")
     rows = x if x.ndim == 2 else _rows(x)
-    if (turned := _turned(weight, len(rows))) is not None:
-        out = _product(rows, turned)
-        if bias is not None:
-            if 64 < out.size < _SMALL_SUM and out.itemsize >= 4:
-                kernels.linalg.add_row_loop(out, bias)
-            else:
-                out += bias
+    size = weight.size
+    packed = None if size < 1024 or local.state.packed is None else _packed(weight, len(rows))
+    if packed is not None:
+        out = _product(rows, packed)
+    elif len(rows) * size < _LARGE_PRODUCT:
+        # a copy of a small W^T costs less than BLAS loses on rows of W
+        out = rows.dot(weight.T.copy() if 1024 <= size <= 4096 and len(rows) >= 32 else weight.T)
     else:  # W x^T is a tenth to a sixth faster than x W^T in OpenBLAS, and the bias is added as the result is turned
         out = empty((len(rows), len(weight)), x.dtype)
         np.add(_product(weight, rows.T).T, x.dtype.type(0) if bias is None else bias, out=out)
+        bias = None
+    if bias is not None:
+        if 64 < out.size < _SMALL_SUM and out.itemsize >= 4:
+            kernels.linalg.add_row_loop(out, bias)
+        else:
+            out += bias
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 
 
 @primitive
 def linear_onto(y, x, weight, bias=None):
     """y + x W^T + b: ``y`` (..., out), the rest as of `linear`. One node and one array less than their sum."""
-    _check_linear(x, weight, bias)
-    if y.shape != (*x.shape[:-1], len(weight)) or y.dtype != x.dtype:
-        raise ValueError(f"y is {describe(y)}, expected {(*x.shape[:-1], len(weight))} {x.dtype}")
-    rows = x if x.ndim == 2 else _rows(x)
-    turned = _turned(weight, len(rows))
-    out = _product(rows, weight.T if turned is None else turned).reshape(y.shape)
-    if bias is not None and y.ndim == 2 and y.flags.carray and out.size < _SMALL_SUM and out.itemsize >= 4:
-        kernels.linalg.add_both_loop(out, y, bias)
-    else:
-        out += y
-        if bias is not None:
-            out += bias
+    out = linear.primitive.forward(x, weight, bias)
+    if y.shape != out.shape or y.dtype != out.dtype:
+        raise ValueError(f"y is {describe(y)}, expected {describe(out)}")
+    out += y
     return out
 
 
-def _check_linear(x, weight, bias):
-    if x.dtype != weight.dtype or weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        _check_same_dtype(x, weight, ("x", "weight"))
-        if weight.ndim != 2:
-            raise ValueError(f"weight must be (out_features, in_features), got {weight.shape}")
-        raise ValueError(f"x has {x.shape[-1] if x.ndim else 'no'} features, weight {weight.shape} expects {weight.shape[1]}")
-    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
-        raise ValueError(f"bias is {describe(bias)}, expected {weight.shape[:1]} {x.dtype}")
-
-
-def _turned(weight, n):
-    """W^T for a product with ``n`` rows; None where W on the left is better."""
-    size = weight.size
-    if size >= 1024 and n >= 4:
-        packed = local.state.packed
-        if packed is not None and (turned := _packed(weight, packed)) is not None:
-            return turned
-    if n * size >= _LARGE_PRODUCT:
-        return None
-    # a copy of a small W^T costs less than BLAS loses on rows of W
-    return weight.T.copy() if 1024 <= size <= 4096 and n >= 32 else weight.T
+def _refuse(x, weight):
+    """Say why they do not fit."""
+    _check_same_dtype(x, weight, ("x", "weight"))
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be (out_features, in_features), got {weight.shape}")
+    raise ValueError(f"x has {x.shape[-1] if x.ndim else 'no'} features, weight {weight.shape} expects {weight.shape[1]}")
 
 
 _LARGE_PRODUCT = 2_000_000  # multiply-adds from which on the order of the operands counts
@@ -170,12 +156,16 @@ _LARGE_PRODUCT = 2_000_000  # multiply-adds from which on the order of the opera
 
 def packing():
     """Context manager: `linear` keeps the transpose of each weight that it meets again. BLAS takes x W^T on columns of W up to four
-    times as fast as on its rows; inside, a loop over time, weights change by updates alone."""
+    times as fast as on its rows. For loops over time, inside of which weights change by updates alone."""
     return setting("packed", {})
 
 
-def _packed(weight, packed):
-    """The transpose of ``weight``, None at the first meeting: it may be one that no other call sees."""
+def _packed(weight, n):
+    """The transpose of ``weight`` for a product with ``n`` rows, or None: at the first meeting, since it may be one that no other
+    call sees, and for a few rows, with which it gains nothing."""
+    if n < 4:
+        return None
+    packed = local.state.packed
     known = packed.get(id(weight))
     if known is None or known[0]() is not weight or known[1] != last_change[0]:
         packed[id(weight)] = [weakref.ref(weight), last_change[0], None]
