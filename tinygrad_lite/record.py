@@ -291,12 +291,14 @@ def general_call(declared, to_float):
             node = Node(declared, plan, edges, saved, cells, metas, attributes, state.scope)
             if state.anomaly:
                 extra_of(node).line = user_line()
-            keys = (node.serial, *[next_serial() for _ in outs[1:]])
-            if not one_output:
-                node.keys = keys
-            sources = [(node, key, meta) if meta and meta[1].kind == "f" else None for key, meta in zip(keys, metas)]
-        tensors = [None if o is None else new_tensor(o, source, changed) for o, source in zip(outs, sources)]
-        return tensors[0] if one_output else tuple(tensors)
+            if one_output:
+                sources = [(node, node.serial, metas[0]) if metas[0][1].kind == "f" else None]
+            else:
+                node.keys = keys = (node.serial, *[next_serial() for _ in outs[1:]])
+                sources = [(node, key, meta) if meta and meta[1].kind == "f" else None for key, meta in zip(keys, metas)]
+        if one_output:
+            return new_tensor(outs[0], sources[0], changed)
+        return tuple([None if o is None else new_tensor(o, source, changed) for o, source in zip(outs, sources)])
 
     return call
 

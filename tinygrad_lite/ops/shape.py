@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import operator
 
 import numpy as np
 
@@ -20,6 +21,8 @@ __all__ = [
 
 def canonical_dim(dim, ndim, extra=0):
     """``dim`` as a number from 0; ``extra`` more positions are allowed (unsqueeze, stack)."""
+    if type(dim) is int and 0 <= dim < ndim:
+        return dim
     if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
         raise TypeError(f"dim must be an integer, got {dim!r}")
     n = ndim + extra
@@ -254,7 +257,7 @@ def stack_along(*tensors, dim):
     """Joined along a new dimension ``dim``."""
     shape = tensors[0].shape
     out = empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype)
-    places = np.moveaxis(out, dim, 0) if dim else out
+    places = out.transpose(dim, *[d for d in range(out.ndim) if d != dim]) if dim else out
     for i, x in enumerate(tensors):
         places[i] = x
     return out
@@ -293,18 +296,26 @@ def split(x, split_size_or_sections, dim=0):
     if isinstance(sizes, (int, np.integer)):
         if sizes <= 0:
             raise ValueError(f"split: the size of a piece must be positive, got {sizes}")
-        sizes = [builtins.min(sizes, n - at) for at in range(0, n, sizes)] or [0]
+        return split_at(x, sizes=_pieces(n, sizes), dim=dim)
     if builtins.sum(sizes) != n or any(s < 0 for s in sizes):
         raise ValueError(f"split: sizes {list(sizes)} do not add up to size {n} of dim {dim} (x is {x.shape})")
     return split_at(x, sizes=tuple(sizes), dim=dim)
+
+
+def _pieces(n, size):
+    """``n`` in pieces of ``size``, the last may be smaller."""
+    size = operator.index(size)
+    whole, rest = divmod(n, size)
+    return (size,) * whole + ((rest,) if rest or not whole else ())
 
 
 def chunk(x, chunks, dim=0):
     """At most ``chunks`` pieces of equal size along ``dim`` (the last may be smaller)."""
     if chunks <= 0:
         raise ValueError(f"chunk: the number of pieces must be positive, got {chunks}")
-    n = x.shape[canonical_dim(dim, x.ndim)]
-    return split(x, builtins.max(-(-n // chunks), 1), dim)
+    dim = canonical_dim(dim, x.ndim)
+    n = x.shape[dim]
+    return split_at(x, sizes=_pieces(n, -(-n // chunks) or 1), dim=dim)
 
 
 @primitive(view=True, outputs=None, name="unbind")
