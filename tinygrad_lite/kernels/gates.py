@@ -13,27 +13,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from .functions import OPTIONS, full_width, njit, sigmoid, tanh
+from .functions import OPTIONS, apart, full_width, njit, sigmoid, tanh
 from .jit import kernel, share
 from .pool import empty_like
-
-
-@intrinsic
-def apart(typing):
-    """To be called in a function of arrays: none of those that it writes overlaps another one."""
-
-    def make(context, builder, signature, args):
-        for arg in builder.function.args:
-            if isinstance(arg.type, ir.PointerType) and isinstance(arg.type.pointee, (ir.FloatType, ir.DoubleType)):
-                arg.add_attribute("noalias")
-        return context.get_dummy_value()
-
-    return types.void(), make
-
 
 # -- LSTM ----------------------------------------------------------------------------------------------------------
 
