@@ -356,6 +356,8 @@ case("cat_along", cat_reference, normal(2, 3), normal(2, 1), normal(2, 2), dim=1
 case("cat_along", cat_reference, normal(2, 3, 2), normal(2, 3, 2), dim=2)
 case("cat_along", cat_reference, normal(4), dim=0)
 case("cat_along", cat_reference, normal(0, 3), normal(2, 3), dim=0)
+for shape, count, dim in [((2, 3), 3, 0), ((2, 3), 2, 1), ((2, 3), 2, 2), ((), 2, 0), ((4,), 1, 1), ((0, 3), 2, 0)]:
+    case("stack_along", lambda *xs, dim: np.stack(xs, dim), *[normal(*shape)] * count, dim=dim)
 for shape, sizes, dim in [((5, 2), (2, 3), 0), ((2, 4), (1, 0, 3), 1), ((3,), (3,), 0), ((2, 3, 4), (2, 2), 2), ((0, 2), (0,), 0)]:
     case("split_at", lambda x, sizes, dim: np.split(x, np.cumsum(sizes)[:-1], dim), normal(*shape), sizes=sizes, dim=dim)
 for shape, dim in [((3, 4), 0), ((3, 4), 1), ((2, 3, 2), 1), ((3,), 0), ((2, 0), 0)]:
@@ -605,6 +607,8 @@ for lead in [(5,), (), (2, 5), (0,), (2, 0), (1,)]:
     case("linear", linear_reference, normal(*lead, 3), normal(4, 3), normal(4))
     case("linear", linear_reference, normal(*lead, 3), normal(4, 3))
     case("linear", linear_reference, normal(*lead, 3), normal(4, 3), None)
+    for bias in (normal(4), None):
+        case("linear_onto", lambda y, *rest: y + linear_reference(*rest), normal(*lead, 4), normal(*lead, 3), normal(4, 3), bias)
     case("linear_input", lambda g, weight: np.tensordot(g, weight, (-1, 0)), normal(*lead, 4), normal(4, 3))
     case("linear_weight", lambda g, x: np.tensordot(g.reshape(-1, 4), x.reshape(-1, 3), (0, 0)), normal(*lead, 4), normal(*lead, 3))
     case("linear_bias", lambda g: g.sum(tuple(range(g.ndim - 1))), normal(*lead, 4))

@@ -114,6 +114,49 @@ add("gru_step", each_row(gru, 1), x, h, *weights(3))
 add("gru_step", each_row(gru, 1), x, h, *weights(3), reset_after=False)
 add("gru_step", each_row(gru, 1), x, h, *weights(3, bias=False), reset_after=False)
 
+
+# -- the gates of a step: the chain rule written out -----------------------------------------------------------------
+
+
+def slope(x):
+    """The derivative of the logistic function."""
+    return np.exp(-x) / (1 + np.exp(-x)) ** 2
+
+
+def lstm_gates(sums, c):
+    i, f, g, o = np.split(sums, 4, -1)
+    new = expit(f) * c + expit(i) * np.tanh(g)
+    return expit(o) * np.tanh(new), new
+
+
+def lstm_gates_backward(g_h, g_c, sums, c):
+    i, f, g, o = np.split(sums, 4, -1)
+    new = lstm_gates(sums, c)[1]
+    s = g_c + g_h * expit(o) / np.cosh(new) ** 2
+    parts = s * np.tanh(g) * slope(i), s * c * slope(f), s * expit(i) / np.cosh(g) ** 2, g_h * np.tanh(new) * slope(o)
+    return np.concatenate(parts, -1), s * expit(f)
+
+
+def gru_gates(p, q, h):
+    (pr, pz, pn), (qr, qz, qn) = np.split(p, 3, -1), np.split(q, 3, -1)
+    return (1 - expit(pz + qz)) * np.tanh(pn + expit(pr + qr) * qn) + expit(pz + qz) * h
+
+
+def gru_gates_backward(g, p, q, h):
+    (pr, pz, pn), (qr, qz, qn) = np.split(p, 3, -1), np.split(q, 3, -1)
+    inside = pn + expit(pr + qr) * qn
+    to_n = g * (1 - expit(pz + qz)) / np.cosh(inside) ** 2
+    to_r, to_z = to_n * qn * slope(pr + qr), g * (h - np.tanh(inside)) * slope(pz + qz)
+    return np.concatenate([to_r, to_z, to_n], -1), np.concatenate([to_r, to_z, to_n * expit(pr + qr)], -1), g * expit(pz + qz)
+
+
+for lead, n in [((2,), 3), ((), 2), ((2, 2), 1), ((0,), 3), ((2,), 0), ((0, 2), 0)]:
+    state, sums_4, sums_3 = normal(*lead, n), normal(*lead, 4 * n), normal(*lead, 3 * n)
+    case("lstm_gates", lstm_gates, sums_4, state)
+    case("lstm_gates_backward", lstm_gates_backward, state, state, sums_4, state)
+    case("gru_gates", gru_gates, sums_3, sums_3, state)
+    case("gru_gates_backward", gru_gates_backward, state, sums_3, sums_3, state)
+
 xs = normal(T, B, I)
 for lengths, reverse in [(None, False), (None, True), (A(2, 0), False), (A(3, 1), True)]:
     options = dict(lengths=lengths, reverse=reverse)

@@ -320,3 +320,12 @@ def test_errors_name_the_module():
     model = nn.FinalOutput(nn.Deep(nn.GRUCell(I, H), 2), nn.Linear(H, 1))
     with pytest.raises(ValueError, match=r"^gru_step in t=0\.cell\.layers\.1: h is \(3, 5\), expected \(3, 4\)"):
         model(tl.zeros(T, B, I), (tl.zeros(B, H), tl.zeros(B, 5)))
+
+
+@EACH
+def test_a_cell_has_one_dtype(kind):
+    for dtype in (np.float32, np.float64):
+        cell = CELLS[kind]() if dtype == np.float32 else made(kind)
+        assert {v.dtype for v in (*cell.parameters(), *cell.buffers())} == {np.dtype(dtype)}
+        outputs, _ = nn.unroll(cell, tl.zeros(T, B, I, dtype=dtype))
+        assert {v.dtype for v in flat(outputs)} == {np.dtype(dtype)}

@@ -94,7 +94,8 @@ def test_kernels_know_nothing_of_the_package(path):
                 assert "tinygrad_lite" not in ast.unparse(node)
 
 
-COMPILED = {"vector.py", "lanes.py", "transforms.py", "functions.py"}  # of kernels: imported when a kernel first runs
+# of kernels: imported when a kernel first runs
+COMPILED = {"vector.py", "lanes.py", "transforms.py", "functions.py", "tile.py", "panels.py"}
 
 
 @EACH_FILE

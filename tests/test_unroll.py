@@ -290,3 +290,65 @@ def test_errors_say_where(call, text):
         nn.unroll(CELL, XS, lengths=[1.0, 2.0, 3.0])
     with tl.scope("outer"), pytest.raises(TypeError, match=r"^linear in outer\.t=0: x is int64 and weight is float32"):
         nn.unroll(CELL, XS.to(np.int64))
+
+
+# -- packed weights --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", [8, 40, 200])
+@pytest.mark.parametrize("batch", [1, 5, 130])
+def test_packed_weights_change_nothing(hidden, batch):
+    """Weights of all sizes, few and many rows: as by hand, where nothing is packed."""
+    cell = nn.LSTMCell(I, hidden).double()
+    xs, state = drawn(4, batch, I), (drawn(batch, hidden, seed=1), drawn(batch, hidden, seed=2))
+    inputs = [xs, *state, *cell.parameters()]
+    ours, _ = nn.unroll(cell, xs, state)
+    outputs = []
+    for x in xs:
+        state = cell(x, state)
+        outputs.append(state[0])
+    expected = tl.stack(outputs)
+    near(ours, expected)
+    near(gradients([ours], inputs), gradients([expected], inputs))
+
+
+def test_a_weight_that_changes_on_the_way_is_packed_anew():
+    """A fast weight: the cell itself updates it between steps."""
+
+    def rewriting(weight):
+        def cell(x, h):
+            h = tl.linear(h, weight) + x
+            tl.assign(weight, weight.data * 0.5)
+            return h, h
+
+        return cell
+
+    start, xs, h = drawn(40, 40).data, drawn(6, 5, 40, seed=1), drawn(5, 40, seed=2)
+    with tl.no_grad():
+        ours, _ = nn.unroll(rewriting(tl.Tensor(start.copy())), xs, h)
+        cell, outputs = rewriting(tl.Tensor(start.copy())), []
+        for x in xs:
+            _, h = cell(x, h)
+            outputs.append(h)
+    near(ours, tl.stack(outputs))
+
+
+def test_weights_made_at_each_step_are_not_kept():
+    xs, h = drawn(30, 5, 40), drawn(5, 40, seed=2)
+    weight = drawn(40, 40, seed=3)
+    with tl.no_grad():
+        nn.unroll(lambda x, h: (h, tl.linear(h, weight * 0.1) + x), xs, h)
+        gc.collect()
+        tracemalloc.start()
+        nn.unroll(lambda x, h: (h, tl.linear(h, weight * 0.1) + x), xs, h)
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak - held < 30 * weight.data.nbytes / 2
+
+
+def test_nothing_stays_packed_after_an_error():
+    from tinygrad_lite.state import local
+
+    with pytest.raises(ZeroDivisionError):
+        nn.unroll(lambda x, h: (1 / 0, h), drawn(3, 2, 2), drawn(2, 2))
+    assert local.state.packed is None

@@ -251,8 +251,10 @@ def general_call(declared, to_float):
         for a in args:
             if isinstance(a, Value):
                 arrays.append(a.data)
-                mask |= bit * (a.source is not None)
-                first = a if first is None else first
+                if a.source is not None:
+                    mask |= bit
+                if first is None:
+                    first = a
             else:
                 arrays.append(a)
             bit += bit
@@ -263,8 +265,10 @@ def general_call(declared, to_float):
         except EXPLAINED as error:
             raise explained(error, declared, arrays, state) from error
         outs = [out] if one_output and not residuals else list(out)
-        kept = [outs.pop() for _ in residuals][::-1]
-        outs = [o if o is None or type(o) is ndarray else np.asarray(o) for o in outs]
+        kept = [outs.pop() for _ in residuals][::-1] if residuals else ()
+        for k, o in enumerate(outs):
+            if type(o) is not ndarray and o is not None:
+                outs[k] = np.asarray(o)
         if state.anomaly:
             stop_at_nan(declared, outs, arrays, state)
         if first is None:
@@ -274,17 +278,27 @@ def general_call(declared, to_float):
         if mask and state.recording and declared.differentiable:
             plan = plans.get((mask, len(args)) if declared.variadic else mask) or declared.plan(mask, len(args))
             saved = (arrays, kept) if declared.twin is not None else plan.save(declared.namespace(arrays, outs, attributes))
-            cells = [a.changed if isinstance(a, Value) else None for a in args] + [changed]
+            edges, cells = [], []
+            for a in args:
+                if isinstance(a, Value):
+                    edges.append(a.source or (None, None, (a.data.shape, a.data.dtype)))
+                    cells.append(a.changed)
+                else:
+                    edges.append(_edge(a))
+                    cells.append(None)
+            cells.append(changed)
             metas = [None if o is None else (o.shape, o.dtype) for o in outs]
-            node = Node(declared, plan, [_edge(a) for a in args], saved, cells, metas, attributes, state.scope)
+            node = Node(declared, plan, edges, saved, cells, metas, attributes, state.scope)
             if state.anomaly:
                 extra_of(node).line = user_line()
-            keys = (node.serial, *[next_serial() for _ in outs[1:]])
-            if not one_output:
-                node.keys = keys
-            sources = [(node, key, meta) if meta and meta[1].kind == "f" else None for key, meta in zip(keys, metas)]
-        tensors = [None if o is None else new_tensor(o, source, changed) for o, source in zip(outs, sources)]
-        return tensors[0] if one_output else tuple(tensors)
+            if one_output:
+                sources = [(node, node.serial, metas[0]) if metas[0][1].kind == "f" else None]
+            else:
+                node.keys = keys = (node.serial, *[next_serial() for _ in outs[1:]])
+                sources = [(node, key, meta) if meta and meta[1].kind == "f" else None for key, meta in zip(keys, metas)]
+        if one_output:
+            return new_tensor(outs[0], sources[0], changed)
+        return tuple([None if o is None else new_tensor(o, source, changed) for o, source in zip(outs, sources)])
 
     return call
 

@@ -40,12 +40,13 @@ class State:
     scope        the module (and time step) that runs
     anomaly      stop at the first NaN or inf
     recomputing  a second run for `checkpoint` or a twin: statistics are not assigned again
+    packed       the weights that `linear` has transposed, None outside of loops over time
     """
 
-    __slots__ = ("anomaly", "recomputing", "recording", "scope")
+    __slots__ = ("anomaly", "packed", "recomputing", "recording", "scope")
 
     def __init__(self):
-        self.recording, self.scope, self.anomaly, self.recomputing = True, Scope(), False, False
+        self.recording, self.scope, self.anomaly, self.recomputing, self.packed = True, Scope(), False, False, None
 
 
 class _Local(threading.local):

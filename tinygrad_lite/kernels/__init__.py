@@ -4,6 +4,7 @@ from . import elementwise, linalg, pool, update
 
 LAZY = (
     "activation",
+    "gates",
     "local_response",
     "normalisation",
     "recurrence",

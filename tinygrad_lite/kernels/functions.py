@@ -23,6 +23,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
@@ -279,6 +280,19 @@ def full_width(typing):
 
     def make(context, builder, signature, args):
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite knows no attributes with values
+        return context.get_dummy_value()
+
+    return types.void(), make
+
+
+@intrinsic
+def apart(typing):
+    """To be called in a function of arrays: none of those that it writes overlaps another one, so LLVM need not compare them."""
+
+    def make(context, builder, signature, args):
+        for arg in builder.function.args:
+            if isinstance(arg.type, ir.PointerType) and isinstance(arg.type.pointee, (ir.FloatType, ir.DoubleType)):
+                arg.add_attribute("noalias")
         return context.get_dummy_value()
 
     return types.void(), make

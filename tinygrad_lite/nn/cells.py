@@ -245,7 +245,8 @@ def time_constants(name, tau, size, learned, dtype):
     if not (values > 1 if learned else values >= 1).all():
         least = "more than 1 step if they are learned" if learned else "1 step or more"
         raise ValueError(f"{name}: time constants must be {least}, got {tau}")
-    kept = creation.zeros(size, dtype=dtype) + (np.log(values - 1) if learned else values)
+    kept = creation.zeros(size, dtype=dtype)
+    kept = creation.tensor(np.log(values - 1) if learned else values, dtype=kept.dtype)
     return Parameter(kept) if learned else Buffer(kept)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import creation, ops
 from ..errors import located
+from ..ops.linalg import packing
 from ..ops.recurrence import time_step
 from ..ops.unrolled import valid_steps
 from ..record import Value
@@ -117,6 +118,7 @@ def unroll(
         return _no_steps(step, xs, state, dim), state
     order = range(steps - 1, -1, -1) if reverse else range(steps)
 
+    @packing()
     def run(first, last, state, output):
         """The steps ``first`` to ``last`` - 1 of the order: their outputs, and the state."""
         outputs = []

@@ -6,6 +6,7 @@ from . import (
     convolution,
     correlation,
     elementwise,
+    gates,
     indexing,
     linalg,
     loss,

@@ -7,7 +7,8 @@ from ..errors import located
 from ..state import local, scope
 from .activation import relu
 from .elementwise import sigmoid, tanh
-from .linalg import linear
+from .gates import gru_gates, lstm_gates
+from .linalg import linear, linear_onto
 from .shape import chunk, split
 
 __all__ = ["gru_step", "leaky_step", "lstm_step", "rnn_step"]
@@ -32,7 +33,7 @@ def time_step(t):
 
 def next_rnn(p, h, weight_hh, bias_hh, nonlinearity):
     """h' of `rnn_step`."""
-    return nonlinearity_of(nonlinearity)(p + linear(h, weight_hh, bias_hh))
+    return nonlinearity_of(nonlinearity)(linear_onto(p, h, weight_hh, bias_hh))
 
 
 def next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity):
@@ -43,29 +44,28 @@ def next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity):
 
 def next_lstm(p, h, c, weight_hh, bias_hh, weight_hr=None, weight_ch=None):
     """(h', c') of `lstm_step`."""
-    i, f, g, o = chunk(p + linear(h, weight_hh, bias_hh), 4, -1)
-    if weight_ch is not None:
-        peephole_i, peephole_f, peephole_o = chunk(weight_ch, 3)
-        i, f = i + peephole_i * c, f + peephole_f * c
-    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-    h = sigmoid(o if weight_ch is None else o + peephole_o * c) * tanh(c)
+    sums = linear_onto(p, h, weight_hh, bias_hh)
+    h, c = lstm_gates(sums, c) if weight_ch is None else _peephole_gates(sums, c, weight_ch)
     return h if weight_hr is None else linear(h, weight_hr), c
+
+
+def _peephole_gates(sums, c, weight_ch):
+    i, f, g, o = chunk(sums, 4, -1)
+    peephole_i, peephole_f, peephole_o = chunk(weight_ch, 3)
+    c = sigmoid(f + peephole_f * c) * c + sigmoid(i + peephole_i * c) * tanh(g)
+    return sigmoid(o + peephole_o * c) * tanh(c), c
 
 
 def next_gru(p, h, weight_hh, bias_hh, reset_after):
     """h' of `gru_step`."""
+    if reset_after:
+        return gru_gates(p, linear(h, weight_hh, bias_hh), h)
     sizes = 2 * h.shape[-1], h.shape[-1]  # the gates r and z, the candidate n
     p_gates, p_n = split(p, sizes, -1)
-    if reset_after:
-        h_gates, h_n = split(linear(h, weight_hh, bias_hh), sizes, -1)
-        r, z = chunk(sigmoid(p_gates + h_gates), 2, -1)
-        n = tanh(p_n + r * h_n)
-    else:
-        weight_gates, weight_n = split(weight_hh, sizes)
-        bias_gates, bias_n = (None, None) if bias_hh is None else split(bias_hh, sizes)
-        r, z = chunk(sigmoid(p_gates + linear(h, weight_gates, bias_gates)), 2, -1)
-        n = tanh(p_n + linear(r * h, weight_n, bias_n))
-    return (1.0 - z) * n + z * h
+    weight_gates, weight_n = split(weight_hh, sizes)
+    bias_gates, bias_n = (None, None) if bias_hh is None else split(bias_hh, sizes)
+    r, z = chunk(sigmoid(linear_onto(p_gates, h, weight_gates, bias_gates)), 2, -1)
+    return (1.0 - z) * tanh(linear_onto(p_n, r * h, weight_n, bias_n)) + z * h
 
 
 # -- one step ------------------------------------------------------------------------------------------------------

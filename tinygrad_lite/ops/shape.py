@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import operator
 
 import numpy as np
 
-from ..graph import broadcast_to
+from ..dtypes import result_dtype
+from ..graph import broadcast_to, cast
+from ..kernels.pool import empty
 from ..primitive import primitive
+from ..record import Value
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "diagonal", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll",
@@ -17,6 +21,8 @@ __all__ = [
 
 def canonical_dim(dim, ndim, extra=0):
     """``dim`` as a number from 0; ``extra`` more positions are allowed (unsqueeze, stack)."""
+    if type(dim) is int and 0 <= dim < ndim:
+        return dim
     if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
         raise TypeError(f"dim must be an integer, got {dim!r}")
     n = ndim + extra
@@ -218,7 +224,15 @@ def cat_along(*tensors, dim):
     return np.concatenate(tensors, dim)
 
 
-cat_along.derivatives(each=lambda g, i, shapes, dim: narrow(g, dim, builtins.sum(s[dim] for s in shapes[:i]), shapes[i][dim]))
+cat_along.derivatives(each=lambda g, i, shapes, dim: slice_items(g, index=_place_in_cat(i, shapes, dim)))
+
+
+def _place_in_cat(i, shapes, dim):
+    """Where the ``i``-th of the arrays of ``shapes`` stands, joined along ``dim``."""
+    start = 0
+    for shape in shapes[:i]:
+        start += shape[dim]
+    return (*(slice(None),) * dim, slice(start, start + shapes[i][dim]))
 
 
 def cat(tensors, dim=0):
@@ -230,13 +244,26 @@ def cat(tensors, dim=0):
 
 
 def _of_one_dtype(tensors):
-    from ..dtypes import result_dtype
-    from ..record import Value
-    from .elementwise import cast
-
+    dtypes = {t.data.dtype if isinstance(t, Value) else None for t in tensors}
+    if len(dtypes) == 1 and None not in dtypes:  # nearly always
+        return tensors
     arrays = [t.data if isinstance(t, Value) else t for t in tensors]
     dtype = result_dtype(arrays)
     return [t if a.dtype == dtype else cast(t, dtype=dtype) for t, a in zip(tensors, arrays)]
+
+
+@primitive(name="stack")
+def stack_along(*tensors, dim):
+    """Joined along a new dimension ``dim``."""
+    shape = tensors[0].shape
+    out = empty((*shape[:dim], len(tensors), *shape[dim:]), tensors[0].dtype)
+    places = out.transpose(dim, *[d for d in range(out.ndim) if d != dim]) if dim else out
+    for i, x in enumerate(tensors):
+        places[i] = x
+    return out
+
+
+stack_along.derivatives(each=lambda g, i, dim: slice_items(g, index=(*(slice(None),) * dim, i)))
 
 
 def stack(tensors, dim=0):
@@ -246,15 +273,17 @@ def stack(tensors, dim=0):
         raise ValueError("stack: give at least one Tensor")
     if any(t.shape != tensors[0].shape for t in tensors):
         raise ValueError(f"stack: shapes differ: {', '.join(str(t.shape) for t in tensors)}")
-    dim = canonical_dim(dim, tensors[0].ndim, extra=1)
-    return cat([unsqueeze(t, dim) for t in tensors], dim)
+    return stack_along(*_of_one_dtype(tensors), dim=canonical_dim(dim, tensors[0].ndim, extra=1))
 
 
 @primitive(view=True, outputs=None, name="split")
 def split_at(x, *, sizes, dim):
     """Views of ``sizes`` along ``dim``."""
-    ends = np.cumsum(sizes)
-    return [x[(slice(None),) * dim + (slice(end - n, end),)] for n, end in zip(sizes, ends)]
+    before, pieces, end = (slice(None),) * dim, [], 0
+    for n in sizes:
+        pieces.append(x[(*before, slice(end, end + n))])
+        end += n
+    return pieces
 
 
 split_at.derivatives(lambda gs, dim: cat_along(*gs, dim=dim))
@@ -267,18 +296,26 @@ def split(x, split_size_or_sections, dim=0):
     if isinstance(sizes, (int, np.integer)):
         if sizes <= 0:
             raise ValueError(f"split: the size of a piece must be positive, got {sizes}")
-        sizes = [builtins.min(sizes, n - at) for at in range(0, n, sizes)] or [0]
+        return split_at(x, sizes=_pieces(n, sizes), dim=dim)
     if builtins.sum(sizes) != n or any(s < 0 for s in sizes):
         raise ValueError(f"split: sizes {list(sizes)} do not add up to size {n} of dim {dim} (x is {x.shape})")
     return split_at(x, sizes=tuple(sizes), dim=dim)
+
+
+def _pieces(n, size):
+    """``n`` in pieces of ``size``, the last may be smaller."""
+    size = operator.index(size)
+    whole, rest = divmod(n, size)
+    return (size,) * whole + ((rest,) if rest or not whole else ())
 
 
 def chunk(x, chunks, dim=0):
     """At most ``chunks`` pieces of equal size along ``dim`` (the last may be smaller)."""
     if chunks <= 0:
         raise ValueError(f"chunk: the number of pieces must be positive, got {chunks}")
-    n = x.shape[canonical_dim(dim, x.ndim)]
-    return split(x, builtins.max(-(-n // chunks), 1), dim)
+    dim = canonical_dim(dim, x.ndim)
+    n = x.shape[dim]
+    return split_at(x, sizes=_pieces(n, -(-n // chunks) or 1), dim=dim)
 
 
 @primitive(view=True, outputs=None, name="unbind")
@@ -287,7 +324,7 @@ def unbind_along(x, *, dim):
     return list(np.moveaxis(x, dim, 0)) if x.shape[dim] else []
 
 
-unbind_along.derivatives(lambda gs, dim: stack(gs, dim))
+unbind_along.derivatives(lambda gs, dim: stack_along(*gs, dim=dim))
 
 
 def unbind(x, dim=0):

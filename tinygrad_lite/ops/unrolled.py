@@ -13,7 +13,7 @@ import numpy as np
 from ..graph import broadcast_to
 from ..primitive import primitive
 from .elementwise import where
-from .linalg import linear
+from .linalg import linear, packing
 from .recurrence import next_gru, next_leaky, next_lstm, next_rnn, nonlinearity_of, time_step
 from .shape import cat, slice_items, split, stack, unbind, unsqueeze
 from .windows import located_errors
@@ -82,12 +82,13 @@ def _over_time(step, inputs, states, lengths, reverse=False, output=lambda h, *o
     steps = len(inputs)
     valid = None if lengths is None else unsqueeze(valid_steps(lengths, steps=steps, batch=len(states[0])), -1)
     outputs, running = [None] * steps, None if lengths is None else unbind(valid)
-    for t in reversed(range(steps)) if reverse else range(steps):
-        with time_step(t):
-            new = step(inputs[t], *states)
-            if running is not None:
-                new = [s if n is s else where(running[t], n, s) for n, s in zip(new, states)]
-            states, outputs[t] = new, output(*new)
+    with packing():
+        for t in reversed(range(steps)) if reverse else range(steps):
+            with time_step(t):
+                new = step(inputs[t], *states)
+                if running is not None:
+                    new = [s if n is s else where(running[t], n, s) for n, s in zip(new, states)]
+                states, outputs[t] = new, output(*new)
     if not steps:
         last = output(*states)
         return broadcast_to(last, shape=(0, *last.shape)), *states

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import threads
 from ..pool import empty
-from . import gru, lstm, rnn, tile
+from . import gru, lstm, panels, rnn
 
 ALL = ("x", "weight_ih")
 WORK = 5  # multiply-adds in a tenth of a nanosecond
@@ -32,10 +32,10 @@ class Course:
 
     def __init__(self, steps, batch, units, dtype, lengths, reverse, work):
         self.steps, self.batch, self.units, self.dtype, self.reverse = steps, batch, units, dtype, int(reverse)
-        self.room = tile.room_for(units, dtype)
+        self.room = panels.room_for(units, dtype)
         self.groups = max(1, min(batch, threads.worth(steps * batch * work // WORK)))
         self.bounds = np.arange(0, batch * (self.groups + 1), batch) // self.groups  # of the groups
-        self.projects = batch < tile.ROWS * self.groups  # so few sequences that the input of all steps is better multiplied at once
+        self.projects = batch < panels.ROWS * self.groups  # the input of all steps at once, where a step has few rows
         self.order = self.valid = None
         if lengths is None:
             self.lengths, self.everyone = np.full(batch, steps), slice(None)
@@ -97,7 +97,7 @@ class Course:
 
     def project(self, x, gates, packed, out):
         """What the input contributes to ``out`` (gates or more, steps, batch, room)."""
-        tile.project.on(self.groups, x.reshape(-1, x.shape[2]), gates, packed, out.reshape(len(out), -1, self.room))
+        panels.project.on(self.groups, x.reshape(-1, x.shape[2]), gates, packed, out.reshape(len(out), -1, self.room))
 
     def slots(self, first, count):
         """Memory for states, of which ``count`` are kept, with the first in its place."""
@@ -134,11 +134,11 @@ class Course:
         if self.valid is not None:
             valid = self.valid.reshape(-1)
             g, x = np.compress(valid, g, 1), np.compress(valid, x, 0)
-        width = tile.room_for(terms, self.dtype)
+        width = panels.room_for(terms, self.dtype)
         out = empty((len(gates) * self.units, width), self.dtype)
         n = threads.worth(len(x) * len(gates) * self.units * terms // WORK)
-        scratch = empty((n, tile.scratch_for(width)), self.dtype)
-        tile.weight_gradient.on(n, g, np.array(gates), self.units, x, terms, out, scratch)
+        scratch = empty((n, panels.scratch_for(width)), self.dtype)
+        panels.weight_gradient.on(n, g, np.array(gates), self.units, x, terms, out, scratch)
         return out if width == terms else np.ascontiguousarray(out[:, :terms])
 
     def bias_gradient(self, sums, *gates):
@@ -147,23 +147,23 @@ class Course:
         return np.concatenate([sums[k, : self.units] for k in gates], dtype=self.dtype, casting="same_kind")
 
     def packed_columns(self, *blocks):
-        """`tile.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for
+        """`panels.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for
         nothing."""
         sizes = [gates * self.room * (1 + sum(w.shape[1] for w in pair if w is not None)) for _, gates, *pair, _, _ in blocks]
         packed, begin = empty((sum(sizes),), self.dtype), 0
         for size, (first, gates, weight, weight2, bias, bias2) in zip(sizes, blocks):
             pair = weight, np.empty((0, 0), self.dtype) if weight2 is None else weight2
             biases = [np.empty(0, self.dtype) if b is None else b for b in (bias, bias2)]
-            tile.pack_columns(*pair, *biases, first, gates, self.units, self.room, packed[begin : begin + size])
+            panels.pack_columns(*pair, *biases, first, gates, self.units, self.room, packed[begin : begin + size])
             begin += size
         return packed
 
     def packed_rows(self, weight, width, *blocks):
-        """`tile.pack_rows` of one block of gates behind the other: (first, last + 1)."""
+        """`panels.pack_rows` of one block of gates behind the other: (first, last + 1)."""
         sizes = [((stop - first) * self.room + 1) * width for first, stop in blocks]
         packed, begin = empty((sum(sizes),), self.dtype), 0
         for size, (first, stop) in zip(sizes, blocks):
-            tile.pack_rows(
+            panels.pack_rows(
                 weight[first * self.units : stop * self.units], self.units, self.room, width, packed[begin : begin + size]
             )
             begin += size
@@ -190,7 +190,7 @@ class _Backward:
     def __init__(self, course, x, g, gates, wanted):
         want_x = "x" in wanted
         self.course, self.x, self.wanted = course, x, wanted
-        self.width = tile.room_for(x.shape[2], course.dtype) if want_x else 0
+        self.width = panels.room_for(x.shape[2], course.dtype) if want_x else 0
         self.g = _flat(course.given(g, course.room))
         self.dz = course.zeros(gates, course.steps, course.batch, course.room)
         self.dx = course.zeros(course.steps if want_x else 0, course.batch, self.width)
@@ -201,7 +201,7 @@ class _Backward:
         """The cotangent of x, if somebody wants it."""
         if self.course.projects and len(self.dx):
             dz, dx = self.dz.reshape(len(self.dz), -1, self.course.room), self.dx.reshape(-1, self.width)
-            tile.project_back.on(self.course.groups, dz, gates, packed, dx)
+            panels.project_back.on(self.course.groups, dz, gates, packed, dx)
         return self.course.taken(self.dx, self.x.shape[2]) if len(self.dx) or not self.course.steps else None
 
     def weight_ih(self, *gates):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..functions import OPTIONS, full_width, njit, sigmoid, tanh
+from ..functions import OPTIONS, apart, full_width, njit, sigmoid, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .tile import add_rows, add_terms, apart, cut, flush_subnormals, restore_subnormals, running
+from .panels import add_rows, add_terms, cut, running
+from .tile import flush_subnormals, restore_subnormals
 
 
 @njit(**OPTIONS)
@@ -100,7 +101,9 @@ def forward(thread, n_threads, x, projected, units, hidden, gates, packed, bound
             out, weights = at(pointer(gates), slot * batch * room + begin), pointer(packed)
             if projected:
                 for k in range(2):
-                    weights = add_terms(running_now, states, room, units, states, 0, 0, weights, room, True, at(out, k * size), room)
+                    weights = add_terms(
+                        running_now, states, room, units, states, 0, 0, weights, room, True, at(out, k * size), room
+                    )
             else:
                 for k in range(2):
                     weights = add_terms(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..functions import OPTIONS, full_width, njit, sigmoid, tanh
+from ..functions import OPTIONS, apart, full_width, njit, sigmoid, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .tile import add_rows, add_terms, apart, cut, flush_subnormals, restore_subnormals, running
+from .panels import add_rows, add_terms, cut, running
+from .tile import flush_subnormals, restore_subnormals
 
 
 @njit(**OPTIONS)
@@ -45,8 +46,8 @@ def step_back(given, dh, dc, i, f, g, o, before, after, di, df, dg, do):
 
 @kernel(parallel=True)
 def forward(thread, n_threads, x, projected, units, hidden, cells, gates, packed, bounds, lengths, reverse):
-    """Fill ``hidden``, ``cells`` and ``gates`` behind the slot of the first state; the last two may have but two slots and one. If the
-    input is ``projected``, its part of the gates is there already."""
+    """Fill ``hidden``, ``cells`` and ``gates`` behind the slot of the first state; the last two may have but two slots and one. If
+    the input is ``projected``, its part of the gates is there already."""
     steps, batch, features = x.shape
     room, kept = hidden.shape[1] // batch, len(gates) // 4
     for group in share(bounds.size - 1, thread, n_threads):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..functions import OPTIONS, full_width, njit, tanh
+from ..functions import OPTIONS, apart, full_width, njit, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .tile import add_rows, add_terms, apart, cut, flush_subnormals, restore_subnormals, running
+from .panels import add_rows, add_terms, cut, running
+from .tile import flush_subnormals, restore_subnormals
 
 
 @njit(**OPTIONS)

@@ -1,31 +1,20 @@
-"""The products inside a loop over time: few rows (of a batch) times weights that stay the same in every step. Imported only when
-a kernel that uses it is compiled.
-
-The weights are packed once for a whole sequence, in panels of up to `VECTORS` registers of columns, in which each row lies beside
-the next: a panel is read from beginning to end. A tile of the result, up to `ROWS` rows of one panel, stays in registers over all
-terms of its sum, those of the input and those of the last state; its other factor is read where it lies, number by number.
+"""What the loops over time need and Numba's language cannot say: a product in registers, and how subnormal numbers are treated.
+Imported only when a kernel that uses it is compiled.
 """
 
 from __future__ import annotations
 
 import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..functions import OPTIONS, full_width, njit
-from ..jit import kernel, part, share
-from ..vector import INDEX, LANE, REGISTERS, WIDTH, _prefetch, _spread, at, lanes, load, multiply_add, pointer, register_of, store
+from ..vector import INDEX, LANE, REGISTERS, _prefetch, _spread, load, multiply_add, register_of, store
 
 ROWS = 6
 VECTORS = 4 if REGISTERS > 16 else 2  # ROWS x VECTORS sums, VECTORS of a panel's row and one number spread fill the registers
 LATENCY = 8  # multiply-adds that a processor has under way: a tile with fewer sums takes each of them in several parts
-BESIDE = 4 * ROWS  # units whose gradients are taken together: what they were made of lies packed
-BLOCK = 32  # rows of a panel that are filled together: they stay in the first cache
-FAR = 96  # numbers between the rows of a factor from which on it is packed
-DEPTH = 128  # terms that are summed before the next block of rows: their panel stays in the first cache
 
 
 def _sums(builder, sums, rows, a, row_step, step, b, count, soon, soon_step):
@@ -119,19 +108,6 @@ def tile(
 
 
 @intrinsic
-def apart(typing):
-    """To be called in a function whose arrays do not overlap: LLVM need not check that before it vectorises a loop over many."""
-
-    def make(context, builder, signature, args):
-        for argument in builder.function.args[2:]:  # behind those where Numba wants the result
-            if isinstance(argument.type, ir.PointerType) and isinstance(argument.type.pointee, (ir.FloatType, ir.DoubleType)):
-                argument.add_attribute("noalias")
-        return context.get_dummy_value()
-
-    return types.void(), make
-
-
-@intrinsic
 def flush_subnormals(typing):
     """From now on numbers below the normal ones count as 0 in this thread: a state or gradient that fades away would else take a
     hundred times as long. Returns what `restore_subnormals` wants."""
@@ -181,243 +157,3 @@ def _on_control(builder, name, place):
     place = builder.bitcast(place, ir.IntType(8).as_pointer())
     function = ir.FunctionType(ir.VoidType(), [place.type])
     builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.x86.sse.{name}"), [place])
-
-
-# -- panels --------------------------------------------------------------------------------------------------------------
-
-
-@part
-def vectors_of(left):
-    """How many registers the next panel has, where ``left`` are still to come."""
-    return 4 if left >= 4 and VECTORS >= 4 else 2 if left >= 2 else 1
-
-
-@njit(**OPTIONS)
-def cut(array, index, begin, end):
-    """array[index, begin:end] of a matrix, without counting who refers to it: in the loop over time that would cost as much as a short
-    row."""
-    return carray(at(pointer(array), index * array.shape[1] + begin), end - begin)
-
-
-@part
-def running(lengths, first, last, t):
-    """How many of the sequences ``first`` to ``last``, whose lengths do not ascend, have a step t."""
-    n = last - first
-    while n and lengths[first + n - 1] <= t:
-        n -= 1
-    return n
-
-
-@part
-def add_terms(rows, a, row_step, count, a2, row_step2, count2, packed, width, add, c, c_step):
-    """C (rows, width) = the head of each column + A B + A2 B2, or with ``add`` A B + A2 B2 added to C: ``a`` (rows, count), ``a2``
-    (rows, count2), the heads, B and B2 below each other ``packed`` in panels. Returns the address behind the panels."""
-    n_lanes, column, base, depth = lanes(packed), 0, packed, count + count2
-    blocks, most = 1, depth
-    if rows > ROWS:
-        blocks, most = (rows + ROWS - 1) // ROWS, DEPTH
-    at_least = rows // blocks  # rows of a block; the first ones have one more
-    more = rows - at_least * blocks
-    while column < width:
-        vectors = vectors_of((width - column) // n_lanes)
-        n = vectors * n_lanes
-        behind = at(packed, (depth + 1) * n)
-        following = behind if column + n < width else base
-        each = n // blocks + 1
-        begin = 0
-        while begin < max(1, depth):  # so much of a panel stays in the first cache for all blocks of rows
-            some = max(0, min(most, count - begin))
-            some2, begin2 = min(most - some, depth - begin - some), max(0, begin - count)
-            start, start_step = (at(c, column), c_step) if add or begin > 0 else (packed, 0)
-            one, two, target = at(a, begin), at(a2, begin2), at(c, column)
-            soon, ahead = at(following, begin * blocks * each), (some + some2) * each
-            for block in range(blocks):
-                m = at_least + 1 if block < more else at_least
-                tile(
-                    m, vectors, start, start_step, one, row_step, 1, some, two, row_step2, 1, some2,
-                    at(packed, (begin + 1) * n), soon, each, target, c_step,
-                )  # fmt: skip
-                start, one, two = at(start, m * start_step), at(one, m * row_step), at(two, m * row_step2)
-                target, soon = at(target, m * c_step), at(soon, ahead)
-            begin += most
-        packed = behind
-        column += n
-    return packed
-
-
-@njit(**OPTIONS)
-def add_rows(d, part, total):
-    """total += the sum of the rows, as long as ``part``, that lie behind each other in d; ``part`` is working memory."""
-    full_width()
-    room = part.size
-    for j in range(room):
-        part[j] = d[j] if d.size else 0
-    for first in range(room, d.size, room):
-        for j in range(room):
-            part[j] += d[first + j]
-    for j in range(room):
-        total[j] += part[j]
-
-
-@kernel
-def pack_columns(weight, weight2, bias, bias2, first, gates, units, room, packed):
-    """Into panels with ``room`` columns for each of ``gates``: column j of gate g is made of the rows (first + g) * units + j: the
-    sum of the biases is the head, below it come ``weight`` and ``weight2``, either of which may have no rows."""
-    base, n_lanes = pointer(packed), lanes(pointer(packed))
-    terms, terms2 = weight.shape[1] if len(weight) else 0, weight2.shape[1] if len(weight2) else 0
-    column, width = 0, gates * room
-    while column < width:
-        n = vectors_of((room - column % room) // n_lanes) * n_lanes
-        unit, row = column % room, (first + column // room) * units + column % room
-        some = max(0, min(n, units - unit))
-        for j in range(n):
-            base[j] = 0
-            if j < some and bias.size:
-                base[j] += bias[row + j]
-            if j < some and bias2.size:
-                base[j] += bias2[row + j]
-        if terms:
-            _pack_block(weight, row, some, n, at(base, n))
-        if terms2:
-            _pack_block(weight2, row, some, n, at(base, (terms + 1) * n))
-        base = at(base, (terms + terms2 + 1) * n)
-        column += n
-
-
-@part
-def _pack_block(weight, row, some, n, target):
-    """target[k, j] = weight[row + j, k] for j < some, 0 beyond, to j < n."""
-    for begin in range(0, weight.shape[1], BLOCK):
-        count = min(BLOCK, weight.shape[1] - begin)
-        for j in range(some):
-            source = weight[row + j, begin : begin + count]
-            for k in range(count):
-                target[(begin + k) * n + j] = source[k]
-        for j in range(some, n):
-            for k in range(count):
-                target[(begin + k) * n + j] = 0
-
-
-@kernel
-def pack_rows(weight, units, room, width, packed):
-    """Into panels of ``width`` columns with heads of 0: the rows of each gate, filled up to ``room``."""
-    base, n_lanes = pointer(packed), lanes(pointer(packed))
-    gates, terms, column = weight.shape[0] // units, weight.shape[1], 0
-    while column < width:
-        n = vectors_of((width - column) // n_lanes) * n_lanes
-        some = max(0, min(n, terms - column))
-        for j in range(n):
-            base[j] = 0
-        for g in range(gates):
-            for unit in range(room):
-                target = at(base, (1 + g * room + unit) * n)
-                if unit < units:
-                    row = weight[g * units + unit]
-                    for j in range(some):
-                        target[j] = row[column + j]
-                for j in range(some if unit < units else 0, n):
-                    target[j] = 0
-        base = at(base, (gates * room + 1) * n)
-        column += n
-
-
-# -- inputs of all steps at once ------------------------------------------------------------------------------------------
-
-
-@kernel(parallel=True)
-def project(thread, n_threads, x, gates, packed, out):
-    """out[k, r, :] = the head and the sum of ``x`` (rows, input) for the first of the ``gates`` of out (gates, rows, room)."""
-    rows, features = x.shape
-    room = out.shape[2]
-    for number in share((rows + BESIDE - 1) // BESIDE, thread, n_threads):
-        first, weights = number * BESIDE, pointer(packed)
-        n, source = min(BESIDE, rows - first), at(pointer(x), first * features)
-        for k in range(gates):
-            target = at(pointer(out), (k * rows + first) * room)
-            weights = add_terms(n, source, features, features, source, 0, 0, weights, room, False, target, room)
-
-
-@kernel(parallel=True)
-def project_back(thread, n_threads, dz, gates, packed, dx):
-    """dx (rows, room of the input) = the sum over the first ``gates`` of dz (gates, rows, room) times their weights, which are packed
-    two by two."""
-    rows, room = dz.shape[1:]
-    width = dx.shape[1]
-    for number in share((rows + BESIDE - 1) // BESIDE, thread, n_threads):
-        first, weights = number * BESIDE, pointer(packed)
-        n, target = min(BESIDE, rows - first), at(pointer(dx), first * width)
-        for k in range(0, gates, 2):
-            one, both = at(pointer(dz), (k * rows + first) * room), k + 1 < gates
-            two = at(one, rows * room if both else 0)
-            weights = add_terms(n, one, room, room, two, room, room if both else 0, weights, width, k > 0, target, width)
-
-
-# -- gradients of weights --------------------------------------------------------------------------------------------------
-
-
-@part
-def pack_terms(x, terms, begin, count, width, packed):
-    """The first ``terms`` numbers of the rows ``begin`` and on of x, ``count`` of them, into panels of ``width`` columns; what is
-    missing is 0."""
-    n_lanes, column = lanes(packed), 0
-    while column < width:
-        n = vectors_of((width - column) // n_lanes) * n_lanes
-        some = max(0, min(n, terms - column))
-        for r in range(count):
-            row, target = x[begin + r], at(packed, r * n)
-            for j in range(some):
-                target[j] = row[column + j]
-            for j in range(some, n):
-                target[j] = 0
-        packed = at(packed, count * n)
-        column += n
-
-
-@kernel(parallel=True)
-def weight_gradient(thread, n_threads, g, gates, units, x, terms, out, scratch):
-    """out[n * units + j, :] = sum over r of g[gates[n], r, j] * x[r, :terms], for ``g`` (gates, rows, room) and ``x`` (rows, ...);
-    ``out`` (gates * units, terms filled up to whole registers), ``scratch`` (threads, room for `BESIDE` and all panels)."""
-    width, n_lanes, rows, room = out.shape[1], lanes(pointer(out)), g.shape[1], g.shape[2]
-    parts = (units + BESIDE - 1) // BESIDE
-    for begin in range(0, max(1, rows), DEPTH):
-        count = min(DEPTH, rows - begin)
-        some, panels, packed = pointer(scratch[thread]), at(pointer(scratch[thread]), DEPTH * BESIDE), False
-        zeros = at(panels, DEPTH * width)
-        for number in share(gates.size * parts, thread, n_threads):
-            if not packed:
-                pack_terms(x, terms, begin, count, width, panels)
-                for j in range(VECTORS * n_lanes):
-                    zeros[j] = 0
-                packed = True
-            gate, begin_unit = number // parts, number % parts * BESIDE
-            beside, step = min(BESIDE, units - begin_unit), room
-            source = at(pointer(g), (gates[gate] * rows + begin) * room + begin_unit)
-            if step > FAR:
-                for r in range(count):
-                    row, target = at(source, r * step), at(some, r * BESIDE)
-                    for j in range(beside):
-                        target[j] = row[j]
-                source, step = some, BESIDE
-            column, panel, blocks = 0, panels, (beside + ROWS - 1) // ROWS
-            while column < width:
-                vectors = vectors_of((width - column) // n_lanes)
-                for block in range(blocks):
-                    first, end = beside * block // blocks, beside * (block + 1) // blocks
-                    target = at(pointer(out), (gate * units + begin_unit + first) * width + column)
-                    tile(
-                        end - first, vectors, target if begin else zeros, width if begin else 0,
-                        at(source, first), 1, step, count, source, 1, 1, 0, panel, panel, 0, target, width,
-                    )  # fmt: skip
-                panel = at(panel, count * vectors * n_lanes)
-                column += vectors * n_lanes
-
-
-def room_for(units, dtype):
-    """``units`` filled up to whole registers."""
-    count = WIDTH // dtype.itemsize
-    return -(-units // count) * count
-
-
-def scratch_for(width):
-    """The numbers that a thread of `weight_gradient` needs for ``width`` columns."""
-    return DEPTH * (BESIDE + width) + VECTORS * WIDTH
