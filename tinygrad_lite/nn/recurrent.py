@@ -6,9 +6,10 @@ import functools
 import itertools
 
 from .. import creation, ops
+from ..ops.clockwork import clock_blocks
 from ..ops.random import keep_mask
 from ..ops.recurrence import nonlinearity_of
-from ..ops.unrolled import clock_blocks, lengths_within
+from ..ops.unrolled import lengths_within
 from ..transforms import checkpoint as recomputed
 from . import init
 from .cells import check_sizes, tau_of, time_constants

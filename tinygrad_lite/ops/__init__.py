@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    clockwork,
     columns,
     convolution,
     correlation,
@@ -22,6 +23,7 @@ from . import (
     windows,
 )  # fmt: skip
 from .activation import *
+from .clockwork import *
 from .columns import *
 from .convolution import *
 from .elementwise import *
@@ -34,5 +36,4 @@ from .recurrence import *
 from .reduction import *
 from .sequence import *
 from .shape import *
-from .unrolled import *
 from .update import *

@@ -15,16 +15,14 @@ from ..primitive import primitive
 from .elementwise import where
 from .linalg import linear, packing
 from .recurrence import next_gru, next_leaky, next_lstm, next_rnn, nonlinearity_of, time_step
-from .shape import cat, slice_items, split, stack, unbind, unsqueeze
+from .shape import stack, unbind, unsqueeze
 from .windows import located_errors
-
-__all__ = ["clockwork_sequence"]
-
 
 # -- lengths -------------------------------------------------------------------------------------------------------
 
 
 def check_lengths(lengths, steps, batch):
+    """``lengths`` must be integers (batch) from 0 to ``steps``."""
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     if lengths.shape != (batch,):
@@ -146,52 +144,3 @@ def gru_unrolled(
         check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
     inputs = unbind(linear(x, weight_ih, bias_ih))
     return _over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after),), inputs, (h0,), lengths, reverse)
-
-
-def clock_blocks(periods, hidden):
-    """(period, first unit, unit after the last) of the modules, equal ``periods`` as one; they share ``hidden`` units equally."""
-    if not periods or any(isinstance(p, bool) or not isinstance(p, int) or p < 1 for p in periods):
-        raise ValueError(f"periods must be numbers of steps, 1 or more, one for each module, got {periods}")
-    if list(periods) != sorted(periods):
-        raise ValueError(f"periods must ascend, got {periods}")
-    if hidden % len(periods):
-        raise ValueError(f"{hidden} hidden units do not divide into {len(periods)} modules of equal size")
-    size = hidden // len(periods)
-    return [(p, periods.index(p) * size, (periods.index(p) + periods.count(p)) * size) for p in dict.fromkeys(periods)]
-
-
-def clockwork_sequence(
-    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
-):  # fmt: skip
-    """(outputs, h_n) of a clockwork network (Koutník et al., 2014): outputs (steps, batch, hidden), h_n (batch, hidden).
-
-    The hidden units are modules of equal size, the k-th with the k-th of the ascending ``periods`` (in steps). A module changes, as
-    `rnn_step`, at the steps that its period divides, and else computes nothing. It hears the modules of its own and longer periods:
-    of ``weight_hh`` only the blocks on and right of the diagonal are used.
-
-    start  the time of x[0]; other arguments as of `rnn_sequence`
-    """
-    with located_errors("clockwork_sequence"):
-        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
-        nonlinearity_of(nonlinearity)
-        blocks = clock_blocks(periods, weight_hh.shape[0])
-    sizes = [stop - first for _, first, stop in blocks]
-    no_bias = [None] * len(blocks)
-    biases = no_bias if bias_hh is None else split(bias_hh, sizes)
-    recurrent = [slice_items(weight_hh, index=(slice(first, stop), slice(first, None))) for _, first, stop in blocks]
-    inputs = []  # of each module, for the steps at which it is active
-    for (period, *_), weight, bias in zip(blocks, split(weight_ih, sizes), no_bias if bias_ih is None else split(bias_ih, sizes)):
-        active = slice_items(x, index=(slice(-start % period, None, period),))
-        inputs.append(iter(unbind(linear(active, weight, bias))))
-
-    def step(t, *modules):
-        return [
-            next_rnn(next(inputs[k]), cat(modules[k:], -1), recurrent[k], biases[k], nonlinearity)
-            if t % period == 0
-            else modules[k]
-            for k, (period, *_) in enumerate(blocks)
-        ]
-
-    times = range(start, start + len(x))
-    outputs, *modules = _over_time(step, times, split(h0, sizes, -1), lengths, output=lambda *modules: cat(modules, -1))
-    return outputs, cat(modules, -1)
