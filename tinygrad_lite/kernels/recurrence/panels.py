@@ -215,11 +215,12 @@ def weight_gradient(thread, n_threads, g, gates, units, x, terms, out, scratch):
     ``out`` (gates * units, terms filled up to whole registers), ``scratch`` (threads, room for `BESIDE` and all panels)."""
     width, n_lanes, rows, room = out.shape[1], lanes(pointer(out)), g.shape[1], g.shape[2]
     parts = (units + BESIDE - 1) // BESIDE
+    rounds = share(gates.size * parts, thread, n_threads)
     for begin in range(0, max(1, rows), DEPTH):
         count = min(DEPTH, rows - begin)
         some, panels, packed = pointer(scratch[thread]), at(pointer(scratch[thread]), DEPTH * BESIDE), False
         zeros = at(panels, DEPTH * width)
-        for number in share(gates.size * parts, thread, n_threads):
+        for number in rounds:
             if not packed:
                 pack_terms(x, terms, begin, count, width, panels)
                 for j in range(VECTORS * n_lanes):
