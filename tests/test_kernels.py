@@ -78,6 +78,16 @@ def row_case(shape, dtype):
     return [ours], [twin]
 
 
+def rows_at_case(shape, dtype):
+    if len(shape) != 2:
+        return [], []
+    ours, index = RNG.standard_normal(shape).astype(dtype), RNG.integers(0, shape[0], 2 * shape[0])
+    twin, rows = ours.copy(), RNG.standard_normal((len(index), shape[1])).astype(dtype)
+    kernels.linalg.add_rows_at_loop(ours, index, rows)
+    kernels.linalg.add_rows_at_twin(twin, index, rows)
+    return [ours], [twin]
+
+
 u = kernels.update
 CASES = {
     "sgd_loop": update_case(u.sgd_loop, u.sgd_twin, 2, (0.1,)),
@@ -86,6 +96,7 @@ CASES = {
     "adam_loop": update_case(u.adam_loop, u.adam_twin, 4, (0.1, 1.5, 0.9, 0.999, 1e-8, 0.01)),
     "sum_rows_loop": sum_case,
     "add_row_loop": row_case,
+    "add_rows_at_loop": rows_at_case,
     "gate_loop": gradient_loop_case("gate"),
     "tanh_backward_loop": gradient_loop_case("tanh_backward"),
     "sigmoid_backward_loop": gradient_loop_case("sigmoid_backward"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import kernel
 
 
@@ -33,3 +35,17 @@ def add_row_loop(x, row):
 def add_row_twin(x, row):
     """x += row, by NumPy."""
     x += row
+
+
+@kernel
+def add_rows_at_loop(out, index, rows):
+    """out[index[i]] += rows[i] for each i in turn."""
+    for i in range(index.size):
+        line, row = out[index[i]], rows[i]
+        for j in range(row.size):
+            line[j] += row[j]
+
+
+def add_rows_at_twin(out, index, rows):
+    """out[index] += rows, each as often as it is named, by NumPy."""
+    np.add.at(out, index, rows)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from .. import kernels
 from ..primitive import primitive
 from ..record import Value
 from .shape import canonical_dim, reshape_to, slice_items
@@ -216,7 +219,17 @@ def add_rows(src, index, *, shape, dim=0):
 
 
 def _add_rows(buffer, g, index, x_shape, dim):
-    np.add.at(buffer, (slice(None),) * dim + (index,), g)
+    if dim == 0 and buffer.flags.carray and g.size > _FEW and g.dtype == buffer.dtype and g.itemsize >= 4:
+        _check_rows(index, x_shape[0])
+        rows = index.size, math.prod(x_shape[1:])
+        kernels.linalg.add_rows_at_loop(
+            buffer.reshape(x_shape[0], rows[1]), index.reshape(-1).astype(np.int64), np.ascontiguousarray(g).reshape(rows)
+        )
+    else:
+        np.add.at(buffer, (slice(None),) * dim + (index,), g)
+
+
+_FEW = 1 << 12  # numbers that NumPy adds before a kernel is compiled
 
 
 take_rows.derivatives(lambda g, index, x_shape, dim: add_rows(g, index, shape=x_shape, dim=dim), None, adds_into=_add_rows)

@@ -26,7 +26,7 @@ def _check(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, c0=Non
 
 def _has_kernel(x, weight_hh):
     """Whether there is something to compute, in a precision that the kernels know; else the twin serves."""
-    return x.dtype in (np.float32, np.float64) and x.shape[1] and weight_hh.shape[1] and weight_hh.ndim == 2
+    return x.dtype in (np.float32, np.float64) and weight_hh.ndim == 2 and all((*x.shape[1:], weight_hh.shape[1]))
 
 
 # -- plain and leaky networks ----------------------------------------------------------------------------------------
