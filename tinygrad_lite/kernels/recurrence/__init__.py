@@ -127,19 +127,23 @@ class Course:
         """The states before the steps."""
         return slots[self.reverse : self.steps + self.reverse]
 
-    def weight_gradient(self, g, gates, x, terms):
-        """(gates * units, terms): the sums over all steps and sequences of the products of ``g`` (all gates, steps, batch * room)
-        and ``x`` (steps, batch, terms and more)."""
-        g, x = g.reshape(len(g), -1, self.room), x.reshape(self.steps * self.batch, x.shape[2])
+    def weight_gradients(self, g, gates, *factors):
+        """(gates * units, terms) for each of one or two ``factors``, pairs of x (steps, batch, terms and more) and its terms: the
+        sums over all steps and sequences of the products of ``g`` (all gates, steps, batch, room) and x."""
+        rows = self.steps * self.batch
+        g, factors = g.reshape(len(g), rows, self.room), [(x.reshape(rows, x.shape[2]), terms) for x, terms in factors]
         if self.valid is not None:
             valid = self.valid.reshape(-1)
-            g, x = np.compress(valid, g, 1), np.compress(valid, x, 0)
-        width = panels.room_for(terms, self.dtype)
-        out = empty((len(gates) * self.units, width), self.dtype)
-        n = threads.worth(len(x) * len(gates) * self.units * terms // WORK)
-        scratch = empty((n, panels.scratch_for(width)), self.dtype)
-        panels.weight_gradient.on(n, g, np.array(gates), self.units, x, terms, out, scratch)
-        return out if width == terms else np.ascontiguousarray(out[:, :terms])
+            g, factors = np.compress(valid, g, 1), [(np.compress(valid, x, 0), terms) for x, terms in factors]
+        widths = [panels.room_for(terms, self.dtype) for _, terms in factors]
+        outs = [empty((len(gates) * self.units, width), self.dtype) for width in widths]
+        n = threads.worth(g.shape[1] * len(gates) * self.units * sum(widths) // WORK)
+        scratch = empty((n, panels.scratch_for(sum(widths))), self.dtype)
+        both = [a for (x, terms), out in zip(factors, outs) for a in (x, terms, out)]
+        if len(factors) == 1:
+            both += factors[0][0], 0, outs[0][:, :0].copy()
+        panels.weight_gradient.on(n, g, np.array(gates), self.units, *both, scratch)
+        return [out if out.shape[1] == terms else np.ascontiguousarray(out[:, :terms]) for out, (_, terms) in zip(outs, factors)]
 
     def bias_gradient(self, sums, *gates):
         """(gates * units) from the sums (groups, all gates, room)."""
@@ -204,13 +208,16 @@ class _Backward:
             panels.project_back.on(self.course.groups, dz, gates, packed, dx)
         return self.course.taken(self.dx, self.x.shape[2]) if len(self.dx) or not self.course.steps else None
 
-    def weight_ih(self, *gates):
-        """The cotangent of the weights of the input, if somebody wants it."""
-        return self.course.weight_gradient(self.dz, gates, self.x, self.x.shape[2]) if "weight_ih" in self.wanted else None
-
-    def weight_hh(self, gates, states):
-        """The part of some gates of the cotangent of the weights of the state."""
-        return self.course.weight_gradient(self.dz, gates, states, self.course.units)
+    def weights(self, gates, states, gates_of_states=None):
+        """The cotangents of the weights of input and state, the first one None if nobody wants it; ``states`` before each step."""
+        of_x, of_states = (self.x, self.x.shape[2]), (states, self.course.units)
+        if "weight_ih" not in self.wanted:
+            return None, *self.course.weight_gradients(self.dz, gates_of_states or gates, of_states)
+        if gates_of_states is None:
+            return self.course.weight_gradients(self.dz, gates, of_x, of_states)
+        return *self.course.weight_gradients(self.dz, gates, of_x), *self.course.weight_gradients(
+            self.dz, gates_of_states, of_states
+        )
 
 
 # -- long short-term memory --------------------------------------------------------------------------------------------------
@@ -244,8 +251,7 @@ def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=ALL):
     )  # fmt: skip
     return (
         back.input(4, inputs), course.state_taken(dh), course.state_taken(dc),
-        back.weight_ih(0, 1, 2, 3),
-        back.weight_hh((0, 1, 2, 3), course.before(hidden)),
+        *back.weights((0, 1, 2, 3), course.before(hidden)),
         course.bias_gradient(back.sums, 0, 1, 2, 3),
     )  # fmt: skip
 
@@ -285,12 +291,12 @@ def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=AL
     )  # fmt: skip
     states = course.before(hidden)
     if reset_after:
-        g_hh = back.weight_hh((0, 1, 3), states)
+        g_ih, g_hh = back.weights((0, 1, 2), states, (0, 1, 3))
     else:
-        g_hh = np.concatenate([back.weight_hh((0, 1), states), back.weight_hh((2,), gates[3])])
+        g_ih, g_gates = back.weights((0, 1, 2), states, (0, 1))
+        g_hh = np.concatenate([g_gates, *course.weight_gradients(back.dz, (2,), (gates[3], course.units))])
     return (
-        back.input(3, inputs), course.state_taken(dh + direct),
-        back.weight_ih(0, 1, 2), g_hh,
+        back.input(3, inputs), course.state_taken(dh + direct), g_ih, g_hh,
         course.bias_gradient(back.sums, 0, 1, 2), course.bias_gradient(back.sums, 0, 1, 3 if reset_after else 2),
     )  # fmt: skip
 
@@ -340,8 +346,7 @@ def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=N
     )  # fmt: skip
     return (
         back.input(1, inputs), course.state_taken(dh + direct),
-        back.weight_ih(0),
-        back.weight_hh((0,), course.before(hidden)),
+        *back.weights((0,), course.before(hidden)),
         course.bias_gradient(back.sums, 0),
         d_rate.sum(0)[: course.units].astype(course.dtype),
     )  # fmt: skip

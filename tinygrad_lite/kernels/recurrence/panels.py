@@ -209,44 +209,57 @@ def pack_terms(x, terms, begin, count, width, packed):
         column += n
 
 
+@part
+def multiply_terms(units, source, step, count, panel, first_term, zeros, out, row):
+    """out[row + j, :] += the sum over k < count of source[k * step + j] times row k of the panels, for j < units; where
+    ``first_term`` is 0 it is set to that sum."""
+    column, width, blocks, n_lanes = 0, out.shape[1], (units + ROWS - 1) // ROWS, lanes(panel)
+    while column < width:
+        vectors = vectors_of((width - column) // n_lanes)
+        for block in range(blocks):
+            first, end = units * block // blocks, units * (block + 1) // blocks
+            target = at(pointer(out), (row + first) * width + column)
+            tile(
+                end - first, vectors, target if first_term else zeros, width if first_term else 0,
+                at(source, first), 1, step, count, source, 1, 1, 0, panel, panel, 0, target, width,
+            )  # fmt: skip
+        panel = at(panel, count * vectors * n_lanes)
+        column += vectors * n_lanes
+
+
 @kernel(parallel=True)
-def weight_gradient(thread, n_threads, g, gates, units, x, terms, out, scratch):
-    """out[n * units + j, :] = sum over r of g[gates[n], r, j] * x[r, :terms], for ``g`` (gates, rows, room) and ``x`` (rows, ...);
-    ``out`` (gates * units, terms filled up to whole registers), ``scratch`` (threads, room for `BESIDE` and all panels)."""
-    width, n_lanes, rows, room = out.shape[1], lanes(pointer(out)), g.shape[1], g.shape[2]
+def weight_gradient(thread, n_threads, g, gates, units, x, terms, out, x2, terms2, out2, scratch):
+    """out[n * units + j, :] = sum over r of g[gates[n], r, j] * x[r, :terms], and the same of x2.
+
+    ``g`` (gates, rows, room), ``x`` (rows, ...), ``out`` (gates * units, terms filled up to whole registers), ``scratch`` (threads,
+    `scratch_for` both widths)
+    """
+    rows, room = g.shape[1:]
     parts = (units + BESIDE - 1) // BESIDE
     rounds = share(gates.size * parts, thread, n_threads)
     for begin in range(0, max(1, rows), DEPTH):
         count = min(DEPTH, rows - begin)
         some, panels, packed = pointer(scratch[thread]), at(pointer(scratch[thread]), DEPTH * BESIDE), False
-        zeros = at(panels, DEPTH * width)
+        panels2 = at(panels, DEPTH * out.shape[1])
+        zeros = at(panels2, DEPTH * out2.shape[1])
         for number in rounds:
             if not packed:
-                pack_terms(x, terms, begin, count, width, panels)
-                for j in range(VECTORS * n_lanes):
+                pack_terms(x, terms, begin, count, out.shape[1], panels)
+                pack_terms(x2, terms2, begin, count, out2.shape[1], panels2)
+                for j in range(VECTORS * lanes(zeros)):
                     zeros[j] = 0
                 packed = True
             gate, begin_unit = number // parts, number % parts * BESIDE
-            beside, step = min(BESIDE, units - begin_unit), room
+            beside, step, row = min(BESIDE, units - begin_unit), room, gate * units + begin_unit
             source = at(pointer(g), (gates[gate] * rows + begin) * room + begin_unit)
             if step > FAR:
                 for r in range(count):
-                    row, target = at(source, r * step), at(some, r * BESIDE)
+                    line, target = at(source, r * step), at(some, r * BESIDE)
                     for j in range(beside):
-                        target[j] = row[j]
+                        target[j] = line[j]
                 source, step = some, BESIDE
-            column, panel, blocks = 0, panels, (beside + ROWS - 1) // ROWS
-            while column < width:
-                vectors = vectors_of((width - column) // n_lanes)
-                for block in range(blocks):
-                    first, end = beside * block // blocks, beside * (block + 1) // blocks
-                    target = at(pointer(out), (gate * units + begin_unit + first) * width + column)
-                    tile(
-                        end - first, vectors, target if begin else zeros, width if begin else 0,
-                        at(source, first), 1, step, count, source, 1, 1, 0, panel, panel, 0, target, width,
-                    )  # fmt: skip
-                panel = at(panel, count * vectors * n_lanes)
-                column += vectors * n_lanes
+            multiply_terms(beside, source, step, count, panels, begin, zeros, out, row)
+            multiply_terms(beside, source, step, count, panels2, begin, zeros, out2, row)
 
 
 def room_for(units, dtype):
