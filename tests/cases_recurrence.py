@@ -189,7 +189,8 @@ def by_tape(op, n_outputs):
     def reference(*args, **options):
         given, args = args[:n_outputs], [tl.Tensor(a, requires_grad=True) if is_float(a) else a for a in args[n_outputs:]]
         inputs = [a for a in args if isinstance(a, tl.Tensor)]
-        return tuple(g.numpy() for g in tl.grad(op(*args, **options), inputs, [tl.Tensor(g) for g in given]))
+        made = tl.grad(op(*args, **options), inputs, [tl.Tensor(g) for g in given], allow_unused=True)
+        return tuple(np.zeros(a.shape) if g is None else g.numpy() for g, a in zip(made, inputs))
 
     return reference
 
@@ -213,13 +214,13 @@ def with_kept(name, n_outputs):
 
 def fused(name, step, unrolled, states, *inputs, **options):
     """Rows of a fused op and of its backward, with and without biases and lengths."""
-    n_outputs, shapes = 1 + states, [normal(T, B, H), *[normal(B, H)] * states]
-    for lengths in (None, A(2, 0), A(3, 1)):
-        for biases in (inputs[-2:], (None, None)):
-            args = *inputs[:-2], *biases, lengths
-            reference = lambda *xs, lengths=lengths, **o: over_time(step, states)(*xs[:-1], lengths=lengths, **o)
-            case(name, reference, *args, **options)
-            case(f"{name}_backward", by_tape(unrolled, n_outputs), *shapes, *args, call=with_kept(name, n_outputs), **options)
+    n_outputs, rest, biases = 1 + states, inputs[1:-2], inputs[-2:]
+    for steps, lengths, biased in [(T, None, True), (T, A(2, 0), True), (T, A(3, 1), False), (T, None, False), (0, None, True)]:
+        shapes = [normal(steps, B, H), *[normal(B, H)] * states]
+        args = normal(steps, B, I), *rest, *(biases if biased else (None, None)), lengths
+        reference = lambda *xs, lengths=lengths, **o: over_time(step, states)(*xs[:-1], lengths=lengths, **o)
+        case(name, reference, *args, **options)
+        case(f"{name}_backward", by_tape(unrolled, n_outputs), *shapes, *args, call=with_kept(name, n_outputs), **options)
 
 
 for reverse in (False, True):

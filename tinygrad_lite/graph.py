@@ -127,7 +127,13 @@ def twin_of(declared):
 
     def vjp_of_twin(*args, wanted=None, **attributes):
         n = len(fused.outputs)
-        return twin_vjp(fused, args[n : n + len(fused.inputs)], args[:n], attributes, True)
+        inputs = args[n : n + len(fused.inputs)]
+        floating = [isinstance(x, (Value, np.ndarray)) and x.dtype.kind == "f" for x in inputs]
+        results = twin_vjp(fused, inputs, args[:n], attributes, True)
+        return [
+            new_tensor(np.zeros(x.shape, x.dtype)) if c is None and is_floating else c
+            for c, x, is_floating in zip(results, inputs, floating)
+        ]
 
     return vjp_of_twin
 
