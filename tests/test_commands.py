@@ -72,7 +72,7 @@ SMALL = """
 import tinygrad_lite.warmup as w
 from tinygrad_lite import nn
 from tinygrad_lite.kernels import jit
-w.MODELS = {"perceptron": (1, 8, lambda: [nn.Flatten(), nn.Linear(64, 10)])}
+w.MODELS = {"perceptron": ((1, 8, 8), lambda: [nn.Flatten(), nn.Linear(64, 10)])}
 w.OPTIMIZERS = {"SGD": w.OPTIMIZERS["SGD"]}
 """
 STEP = "jit.PATIENCE = 0\nfor batch in (2, 64): w.training_step({!r}, 'SGD', batch)"
@@ -109,3 +109,4 @@ def test_warmup_without_a_folder():
 def test_the_models_have_the_usual_layers():
     kinds = {type(layer).__name__ for *_, layers in warmup.MODELS.values() for layer in layers()}
     assert {"Linear", "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d", "ReLU", "Tanh", "Sigmoid"} <= kinds
+    assert {type(layer.layer).__name__ for layer in warmup.MODELS["recurrent"][1]()[:3]} == {"RNN", "LSTM", "GRU"}

@@ -10,28 +10,46 @@ from .kernels import cache, jit, threads
 from .state import no_grad
 
 CLASSES = 10
-MODELS = {  # name -> (channels and size of the images, the layers): together they have the layers of the usual networks
-    "perceptron": (1, 32, lambda: [nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10)]),
-    "LeNet-5": (1, 32, lambda: [
+
+
+class Outputs(nn.Module):
+    """The outputs of a recurrent layer, without its last state."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x):
+        """The layer's first result."""
+        return self.layer(x)[0]
+
+
+MODELS = {  # name -> (shape of an input, the layers): together they have the layers of the usual networks
+    "perceptron": ((1, 32, 32), lambda: [
+        nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10),
+    ]),
+    "LeNet-5": ((1, 32, 32), lambda: [
         nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(),
         nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 10),
     ]),
-    "5x5": (1, 28, lambda: [
+    "5x5": ((1, 28, 28), lambda: [
         nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(3136, 10),
     ]),
-    "3x3, batch norm": (3, 32, lambda: [
+    "3x3, batch norm": ((3, 32, 32), lambda: [
         nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
         nn.MaxPool2d(2), nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(2048, 10),
     ]),
-    "stride 2, 1x1": (3, 64, lambda: [
+    "stride 2, 1x1": ((3, 64, 64), lambda: [
         nn.Conv2d(3, 64, 7, stride=2, padding=3), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Conv2d(64, 32, 1), nn.ReLU(),
         nn.LocalResponseNorm(5), nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.AdaptiveAvgPool2d(1),
         nn.Flatten(), nn.Linear(64, 10),
     ]),
-    "depthwise, transposed": (16, 32, lambda: [
+    "depthwise, transposed": ((16, 32, 32), lambda: [
         nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.LeakyReLU(), nn.ConvTranspose2d(16, 32, 4, stride=2, padding=1),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+    ]),
+    "recurrent": ((5, 20), lambda: [
+        *(Outputs(kind(20, 20, batch_first=True)) for kind in (nn.RNN, nn.LSTM, nn.GRU)), nn.Flatten(), nn.Linear(100, 10),
     ]),
 }  # fmt: skip
 OPTIMIZERS = {
@@ -42,14 +60,14 @@ OPTIMIZERS = {
 
 
 def training_step(name, optimizer, batch):
-    """A step on random images, after a forward that records nothing."""
-    channels, size, layers = MODELS[name]
+    """A step on random inputs, after a forward that records nothing."""
+    shape, layers = MODELS[name]
     model, target = nn.Sequential(*layers()), randint(0, CLASSES, (batch,))
     optimizer = OPTIMIZERS[optimizer](list(model.parameters()))
-    images = rand(batch, channels, size, size, requires_grad=True)  # as if other layers came before
+    inputs = rand(batch, *shape, requires_grad=True)  # as if other layers came before
     with no_grad():
-        model(images)
-    nn.functional.cross_entropy(model(images), target).backward()
+        model(inputs)
+    nn.functional.cross_entropy(model(inputs), target).backward()
     optimizer.step()
 
 
