@@ -55,7 +55,7 @@ def aligned(shape, dtype):
 
 def _from_a_line(n_bytes):
     memory = np.empty(n_bytes + LINE, np.uint8)
-    first = -memory.ctypes.data % LINE
+    first = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % LINE  # a third of the time of memory.ctypes.data
     return memory[first : first + n_bytes]
 
 

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from .. import threads
-from ..pool import empty
+from ..pool import aligned, empty
 from . import gru, lstm, panels, rnn
 
 ALL = ("x", "weight_ih")
@@ -51,11 +51,11 @@ class Course:
 
     def memory(self, *shape):
         """Uninitialised: of steps beyond a length nobody reads."""
-        return empty(shape, self.dtype)
+        return aligned(shape, self.dtype)
 
     def zeros(self, *shape):
         """Memory in which steps beyond a length are 0."""
-        out = empty(shape, self.dtype)
+        out = self.memory(*shape)
         if self.order is not None:
             out[...] = 0
         return out
@@ -138,7 +138,7 @@ class Course:
         widths = [panels.room_for(terms, self.dtype) for _, terms in factors]
         outs = [empty((len(gates) * self.units, width), self.dtype) for width in widths]
         n = threads.worth(g.shape[1] * len(gates) * self.units * sum(widths) // WORK)
-        scratch = empty((n, panels.scratch_for(sum(widths))), self.dtype)
+        scratch = self.memory(n, panels.scratch_for(sum(widths)))
         both = [a for (x, terms), out in zip(factors, outs) for a in (x, terms, out)]
         if len(factors) == 1:
             both += factors[0][0], 0, outs[0][:, :0].copy()
@@ -154,7 +154,7 @@ class Course:
         """`panels.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for
         nothing."""
         sizes = [gates * self.room * (1 + sum(w.shape[1] for w in pair if w is not None)) for _, gates, *pair, _, _ in blocks]
-        packed, begin = empty((sum(sizes),), self.dtype), 0
+        packed, begin = self.memory(sum(sizes)), 0
         for size, (first, gates, weight, weight2, bias, bias2) in zip(sizes, blocks):
             pair = weight, np.empty((0, 0), self.dtype) if weight2 is None else weight2
             biases = [np.empty(0, self.dtype) if b is None else b for b in (bias, bias2)]
@@ -165,7 +165,7 @@ class Course:
     def packed_rows(self, weight, width, *blocks):
         """`panels.pack_rows` of one block of gates behind the other: (first, last + 1)."""
         sizes = [((stop - first) * self.room + 1) * width for first, stop in blocks]
-        packed, begin = empty((sum(sizes),), self.dtype), 0
+        packed, begin = self.memory(sum(sizes)), 0
         for size, (first, stop) in zip(sizes, blocks):
             panels.pack_rows(
                 weight[first * self.units : stop * self.units], self.units, self.room, width, packed[begin : begin + size]
