@@ -8,6 +8,7 @@ from scipy.special import expit
 
 import tinygrad_lite as tl
 from tinygrad_lite.ops import unrolled
+from tinygrad_lite.ops.clockwork import clockwork_unrolled
 from tinygrad_lite.primitive import registry
 
 T, B, I, H = 3, 2, 2, 2
@@ -212,23 +213,35 @@ def with_kept(name, n_outputs):
     return call
 
 
-def fused(name, step, unrolled, states, *inputs, **options):
-    """Rows of a fused op and of its backward, with and without biases and lengths."""
+def fused(name, sequence, unrolled, states, *inputs, **options):
+    """Rows of a fused op and of its backward, with and without biases and lengths; ``sequence`` is the reference."""
     n_outputs, rest, biases = 1 + states, inputs[1:-2], inputs[-2:]
     for steps, lengths, biased in [(T, None, True), (T, A(2, 0), True), (T, A(3, 1), False), (T, None, False), (0, None, True)]:
         shapes = [normal(steps, B, H), *[normal(B, H)] * states]
         args = normal(steps, B, I), *rest, *(biases if biased else (None, None)), lengths
-        reference = lambda *xs, lengths=lengths, **o: over_time(step, states)(*xs[:-1], lengths=lengths, **o)
+        reference = lambda *xs, lengths=lengths, **o: sequence(*xs[:-1], lengths=lengths, **o)
         case(name, reference, *args, **options)
         case(f"{name}_backward", by_tape(unrolled, n_outputs), *shapes, *args, call=with_kept(name, n_outputs), **options)
 
 
 for reverse in (False, True):
-    fused("rnn_over_time", rnn, unrolled.rnn_unrolled, 1, xs, h, *weights(1), reverse=reverse)
-    fused("leaky_over_time", leaky, unrolled.leaky_unrolled, 1, xs, h, tau, *weights(1), reverse=reverse)
-    fused("lstm_over_time", lstm, unrolled.lstm_unrolled, 2, xs, h, c, *weights(4), reverse=reverse)
+    fused("rnn_over_time", over_time(rnn, 1), unrolled.rnn_unrolled, 1, xs, h, *weights(1), reverse=reverse)
+    fused("leaky_over_time", over_time(leaky, 1), unrolled.leaky_unrolled, 1, xs, h, tau, *weights(1), reverse=reverse)
+    fused("lstm_over_time", over_time(lstm, 2), unrolled.lstm_unrolled, 2, xs, h, c, *weights(4), reverse=reverse)
     for reset_after in (False, True):
-        fused("gru_over_time", gru, unrolled.gru_unrolled, 1, xs, h, *weights(3), reverse=reverse, reset_after=reset_after)
+        fused(
+            "gru_over_time",
+            over_time(gru, 1),
+            unrolled.gru_unrolled,
+            1,
+            xs,
+            h,
+            *weights(3),
+            reverse=reverse,
+            reset_after=reset_after,
+        )
+for start in (0, 3):
+    fused("clockwork_over_time", clockwork, clockwork_unrolled, 1, xs, h, *weights(1), periods=(1, 2), start=start)
 
 for lengths in (A(2, 0, 3), A(3, 3), np.zeros(0, np.int64), np.array([1, 2], np.uint8)):
     case("valid_steps", lambda lengths, steps, batch: np.arange(steps)[:, None] < lengths[None].astype(int), lengths,

@@ -9,7 +9,19 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite.kernels import recurrence, threads
-from tinygrad_lite.ops import sequence, unrolled
+from tinygrad_lite.ops import clockwork, sequence, unrolled
+
+
+def clocked(op):
+    """``op`` with as many modules as divide its units; from another time on in place of in reverse."""
+
+    def call(x, h0, weight_ih, weight_hh, *rest, reverse):
+        units = len(weight_hh)
+        periods = (1, 2, 3) if units % 3 == 0 else (2, 5) if units % 2 == 0 else (2,)
+        return op(x, h0, weight_ih, weight_hh, *rest, periods=periods, start=3 if reverse else 0)
+
+    return call
+
 
 # the fused op, its twin, gates, states and what else its first inputs are
 KINDS = {
@@ -19,6 +31,7 @@ KINDS = {
     "lstm": (sequence.lstm_sequence, unrolled.lstm_unrolled, 4, 2, {}),
     "gru": (sequence.gru_sequence, unrolled.gru_unrolled, 3, 1, {}),
     "early gru": (sequence.gru_sequence, unrolled.gru_unrolled, 3, 1, {"reset_after": False}),
+    "clockwork": (clocked(clockwork.clockwork_sequence), clocked(clockwork.clockwork_unrolled), 1, 1, {}),
 }
 SIZES = [  # steps, batch, input, hidden: one register and more, rows of one tile and more, terms of one panel and more
     (1, 1, 1, 1), (5, 3, 2, 4), (7, 1, 3, 16), (4, 13, 17, 33), (3, 7, 48, 48), (6, 2, 5, 65), (9, 20, 1, 8), (70, 2, 3, 5),

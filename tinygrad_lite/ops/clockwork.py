@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import broadcast_to
+from .. import kernels
+from ..primitive import primitive
+from ..state import local
 from .elementwise import where
-from .recurrence import nonlinearity_of
-from .sequence import rnn_sequence
-from .shape import cat, reshape_to, slice_items, split, unsqueeze
-from .unrolled import check_sequence, lengths_within, valid_steps
+from .linalg import linear
+from .recurrence import next_rnn, nonlinearity_of
+from .sequence import has_kernel
+from .shape import unbind
+from .unrolled import check_lengths, check_sequence, over_time
 from .windows import located_errors
 
 __all__ = ["clockwork_sequence"]
@@ -27,6 +30,54 @@ def clock_blocks(periods, hidden):
     return [(p, periods.index(p) * size, (periods.index(p) + periods.count(p)) * size) for p in dict.fromkeys(periods)]
 
 
+def clockwork_unrolled(
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
+):  # fmt: skip
+    """`clockwork_sequence`, step by step: the units that are not active keep their state."""
+    with located_errors("clockwork_sequence"):
+        _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, periods, nonlinearity)
+    modules = clock_blocks(periods, weight_hh.shape[0])
+    heard, active = np.zeros(weight_hh.shape, bool), np.zeros((len(x), weight_hh.shape[0]), bool)
+    for period, first, stop in modules:
+        heard[first:stop, first:] = True
+        active[-start % period :: period, first:stop] = True
+    weight = where(heard, weight_hh, 0.0)
+    steps = list(zip(unbind(linear(x, weight_ih, bias_ih)), active))
+
+    def step(given, h):
+        projected, now = given
+        return (where(now, next_rnn(projected, h, weight, bias_hh, nonlinearity), h),)
+
+    return over_time(step, steps, (h0,), lengths)
+
+
+def _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, periods, nonlinearity):
+    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    if lengths is not None:
+        check_lengths(lengths, *x.shape[:2])
+    nonlinearity_of(nonlinearity)
+    clock_blocks(periods, weight_hh.shape[0])
+
+
+@primitive(outputs=("outputs", "h_n"), residuals=("kept",), twin=clockwork_unrolled, name="clockwork_sequence")
+def clockwork_over_time(
+    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, *, periods, nonlinearity="tanh", start=0
+):  # fmt: skip
+    """`clockwork_sequence`, where there is something to compute."""
+    _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, periods, nonlinearity)
+    arrays, modules = (x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths), clock_blocks(periods, weight_hh.shape[0])
+    return kernels.recurrence.clockwork_forward(*arrays, modules, nonlinearity, start, keep=local.state.recording)
+
+
+@clockwork_over_time.backward
+def clockwork_over_time_backward(
+    g, g_h, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, kept, *, periods, nonlinearity="tanh", start=0, wanted
+):  # fmt: skip
+    """Backpropagation through time."""
+    *cotangents, g_bias = kernels.recurrence.clockwork_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity, wanted)
+    return *cotangents, g_bias, g_bias, None
+
+
 def clockwork_sequence(
     x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
 ):  # fmt: skip
@@ -37,42 +88,7 @@ def clockwork_sequence(
     of ``weight_hh`` only the blocks on and right of the diagonal are used.
 
     start  the time of x[0]; other arguments as of `rnn_sequence`
-
-    A module hears no faster one, so each is a network of its own over its active steps, the slowest first: its input is x beside
-    the states of the slower ones.
     """
-    steps, batch = x.shape[:2]
-    with located_errors("clockwork_sequence"):
-        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
-        nonlinearity_of(nonlinearity)
-        blocks = clock_blocks(periods, weight_hh.shape[0])
-    sizes = [stop - first for _, first, stop in blocks]
-    no_bias = [None] * len(blocks)
-    biases = [no_bias if bias is None else split(bias, sizes) for bias in (bias_ih, bias_hh)]
-    parts = zip(blocks, split(h0, sizes, -1), split(weight_ih, sizes), split(weight_hh, sizes), *biases)
-    before, after, last = [], [], []  # of the slower modules: their states before and after each step, and at the end
-    for (period, first, stop), h, weight, weights_h, *bias in reversed(list(parts)):
-        offset = -start % period
-        active = slice(offset, None, period)
-        own = slice_items(weights_h, index=(slice(None), slice(first, stop)))
-        weight = cat([weight, slice_items(weights_h, index=(slice(None), slice(stop, None)))], -1)
-        given = cat([slice_items(states, index=(active,)) for states in (x, *before)], -1)
-        within = None if lengths is None else _active_steps(lengths, offset, period, steps, batch)
-        changed, final = rnn_sequence(given, h, weight, own, *bias, within, nonlinearity=nonlinearity)
-        states = cat([unsqueeze(h, 0), changed])  # one after the other, each held for a period
-        held = broadcast_to(unsqueeze(states, 1), shape=(len(states), period, *h.shape))
-        held = reshape_to(held, shape=(len(states) * period, *h.shape))
-        begin = period - offset
-        before.insert(0, slice_items(held, index=(slice(begin - 1, begin - 1 + steps),)))
-        after.insert(0, slice_items(held, index=(slice(begin, begin + steps),)))
-        last.insert(0, final)
-    outputs = cat(after, -1)
-    if lengths is not None:
-        outputs = where(unsqueeze(valid_steps(lengths, steps=steps, batch=batch), -1), outputs, 0.0)
-    return outputs, cat(last, -1)
-
-
-def _active_steps(lengths, offset, period, steps, batch):
-    """How many of the steps ``offset``, ``offset + period``, ... come before the end of each sequence."""
-    within = lengths_within(lengths, start=0, stop=steps, steps=steps, batch=batch)
-    return np.maximum(0, (within - offset + period - 1) // period)
+    op = clockwork_over_time if has_kernel(x, weight_hh) else clockwork_unrolled
+    arrays = x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths
+    return op(*arrays, periods=tuple(periods), nonlinearity=nonlinearity, start=start)

@@ -24,7 +24,7 @@ def _check(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, c0=Non
         check_lengths(lengths, *x.shape[:2])
 
 
-def _has_kernel(x, weight_hh):
+def has_kernel(x, weight_hh):
     """Whether there is something to compute, in a precision that the kernels know; else the twin serves."""
     return x.dtype in (np.float32, np.float64) and weight_hh.ndim == 2 and all((*x.shape[1:], weight_hh.shape[1]))
 
@@ -57,7 +57,7 @@ def rnn_sequence(
 
     x (steps, batch, input), h0 (batch, hidden), weights as of `rnn_step`, lengths integers (batch) from 0 to steps, or None
     """
-    op = rnn_over_time if _has_kernel(x, weight_hh) else rnn_unrolled
+    op = rnn_over_time if has_kernel(x, weight_hh) else rnn_unrolled
     return op(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, nonlinearity=nonlinearity, reverse=reverse)
 
 
@@ -87,7 +87,7 @@ def leaky_sequence(
     x, h0, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
 ):  # fmt: skip
     """(outputs, h_n) of `leaky_step` over a sequence; ``tau`` (hidden) or a number, the rest as of `rnn_sequence`."""
-    op = leaky_over_time if _has_kernel(x, weight_hh) else leaky_unrolled
+    op = leaky_over_time if has_kernel(x, weight_hh) else leaky_unrolled
     return op(x, h0, tau, weight_ih, weight_hh, bias_ih, bias_hh, lengths, nonlinearity=nonlinearity, reverse=reverse)
 
 
@@ -120,7 +120,7 @@ def lstm_sequence(
     its number of rows), lengths integers (batch) from 0 to steps, or None
     """
     given = x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths
-    if weight_hr is None and _has_kernel(x, weight_hh):
+    if weight_hr is None and has_kernel(x, weight_hh):
         return lstm_over_time(*given, reverse=reverse)
     return lstm_unrolled(*given, weight_hr, reverse=reverse)
 
@@ -146,5 +146,5 @@ def gru_sequence(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, length
 
     x (steps, batch, input), h0 (batch, hidden), weights as of `gru_step`, lengths integers (batch) from 0 to steps, or None
     """
-    op = gru_over_time if _has_kernel(x, weight_hh) else gru_unrolled
+    op = gru_over_time if has_kernel(x, weight_hh) else gru_unrolled
     return op(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reset_after=reset_after, reverse=reverse)

@@ -55,6 +55,8 @@ def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None
         raise ValueError(f"x must be (steps, batch, features), got {x.shape}")
     if x.dtype.kind != "f":
         raise TypeError(f"x must be floating, got {x.dtype}")
+    if weight_hh.ndim != 2:
+        raise ValueError(f"weight_hh must be (gates * hidden, hidden), got {weight_hh.shape}")
     rows, out = weight_hh.shape
     batch, hidden = x.shape[1], rows // gates
     expected = {
@@ -75,7 +77,7 @@ def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None
             )
 
 
-def _over_time(step, inputs, states, lengths, reverse=False, output=lambda h, *others: h):
+def over_time(step, inputs, states, lengths, reverse=False, output=lambda h, *others: h):
     """(outputs, *final states) of ``step(input, *states) -> states``; the outputs (steps, batch, ...) are ``output(*states)``."""
     steps = len(inputs)
     valid = None if lengths is None else unsqueeze(valid_steps(lengths, steps=steps, batch=len(states[0])), -1)
@@ -105,7 +107,7 @@ def rnn_unrolled(
         check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
         nonlinearity_of(nonlinearity)
     inputs = unbind(linear(x, weight_ih, bias_ih))
-    return _over_time(lambda p, h: (next_rnn(p, h, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
+    return over_time(lambda p, h: (next_rnn(p, h, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
 
 
 def leaky_unrolled(
@@ -116,7 +118,7 @@ def leaky_unrolled(
         check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, tau=tau)
         nonlinearity_of(nonlinearity)
     inputs = unbind(linear(x, weight_ih, bias_ih))
-    return _over_time(lambda p, h: (next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
+    return over_time(lambda p, h: (next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
 
 
 def lstm_unrolled(
@@ -130,7 +132,7 @@ def lstm_unrolled(
     with located_errors("lstm_sequence"):
         check_sequence(4, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0, weight_hr)
     inputs = unbind(linear(x, weight_ih, bias_ih))
-    return _over_time(lambda p, h, c: next_lstm(p, h, c, weight_hh, bias_hh, weight_hr), inputs, (h0, c0), lengths, reverse)
+    return over_time(lambda p, h, c: next_lstm(p, h, c, weight_hh, bias_hh, weight_hr), inputs, (h0, c0), lengths, reverse)
 
 
 def gru_unrolled(
@@ -143,4 +145,4 @@ def gru_unrolled(
     with located_errors("gru_sequence"):
         check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
     inputs = unbind(linear(x, weight_ih, bias_ih))
-    return _over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after),), inputs, (h0,), lengths, reverse)
+    return over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after),), inputs, (h0,), lengths, reverse)

@@ -12,212 +12,13 @@ sequences of a thread are sorted, longest first, and a step computes only those 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from .. import threads
-from ..pool import aligned, empty
-from . import gru, lstm, panels, rnn
+from . import clockwork, gru, lstm, rnn
+from .course import Backward, Course, flat, sums_of_products
+from .panels import pack_columns, pack_rows, room_for
 
-ALL = ("x", "weight_ih")
-WORK = 5  # multiply-adds in a tenth of a nanosecond
-
-
-class Course:
-    """How the sequences of a batch run: in which direction, how far, in which order, on how many threads, and in which memory.
-
-    What the kernels see is in their order, with ``room`` for each sequence: its units, filled up with zeros to whole registers.
-    """
-
-    def __init__(self, steps, batch, units, dtype, lengths, reverse, work):
-        self.steps, self.batch, self.units, self.dtype, self.reverse = steps, batch, units, dtype, int(reverse)
-        self.room = panels.room_for(units, dtype)
-        self.groups = max(1, min(batch, threads.worth(steps * batch * work // WORK)))
-        self.bounds = np.arange(0, batch * (self.groups + 1), batch) // self.groups  # of the groups
-        self.projects = batch < panels.ROWS * self.groups  # the input of all steps at once, where a step has few rows
-        self.order = self.valid = None
-        if lengths is None:
-            self.lengths, self.everyone = np.full(batch, steps), slice(None)
-            self.start, self.stop = (steps, 0) if reverse else (0, steps)
-        else:  # each group has every n-th of the sequences, longest first
-            longest_first = np.argsort(-lengths, kind="stable")
-            self.order = np.concatenate([longest_first[k :: self.groups] for k in range(self.groups)])
-            self.bounds = np.cumsum([0, *(len(range(k, batch, self.groups)) for k in range(self.groups))])
-            self.lengths, self.everyone = lengths[self.order].astype(np.int64), np.arange(batch)
-            self.start, self.stop = (self.lengths, 0) if reverse else (0, self.lengths)
-            self.valid = np.arange(steps)[:, None] < self.lengths
-            self.beyond = np.arange(steps)[:, None] >= lengths
-
-    def memory(self, *shape):
-        """Uninitialised: of steps beyond a length nobody reads."""
-        return aligned(shape, self.dtype)
-
-    def zeros(self, *shape):
-        """Memory in which steps beyond a length are 0."""
-        out = self.memory(*shape)
-        if self.order is not None:
-            out[...] = 0
-        return out
-
-    def given(self, x, room=None):
-        """(steps, batch, n) as the kernels see it, with ``room`` for n."""
-        return _filled(x if self.order is None else np.take(x, self.order, 1), room or x.shape[2])
-
-    def taken(self, x, units):
-        """(steps, batch, room) as the user sees it: the inverse of `given`."""
-        if self.order is None:
-            return x if x.shape[2] == units else np.ascontiguousarray(x[:, :, :units])
-        out = empty((*x.shape[:2], units), self.dtype)
-        out[:, self.order] = x[:, :, :units]
-        return out
-
-    def state(self, h):
-        """A state (batch, units) as the kernels see it, in memory of its own."""
-        if self.order is not None:
-            h = h[self.order]
-        if self.room == self.units:
-            return np.array(h)
-        out = np.zeros((self.batch, self.room), self.dtype)
-        out[:, : self.units] = h
-        return out
-
-    def state_taken(self, h):
-        """(batch, room) as the user sees it: the inverse of `state`, in memory of its own."""
-        h = h.reshape(self.batch, self.room)[:, : self.units]
-        if self.order is None:
-            return np.array(h)
-        out = np.empty((self.batch, self.units), self.dtype)
-        out[self.order] = h
-        return out
-
-    def kept(self, keep):
-        """Of how many steps the gates are kept."""
-        return self.steps if keep or self.projects else min(1, self.steps)
-
-    def project(self, x, gates, packed, out):
-        """What the input contributes to ``out`` (gates or more, steps, batch, room)."""
-        panels.project.on(self.groups, x.reshape(-1, x.shape[2]), gates, packed, out.reshape(len(out), -1, self.room))
-
-    def slots(self, first, count):
-        """Memory for states, of which ``count`` are kept, with the first in its place."""
-        return self.begin(self.memory(count, self.batch, self.room), first)
-
-    def begin(self, slots, first):
-        """Put the first states in their place."""
-        slots[self.start % len(slots), self.everyone] = self.state(first)
-        return slots
-
-    def last(self, slots):
-        """The last states."""
-        return self.state_taken(slots[self.stop % len(slots), self.everyone])
-
-    def outputs(self, slots):
-        """The states behind the steps, which are the outputs, 0 beyond a length."""
-        out = self.taken(self.after(slots), self.units)
-        if self.order is not None:
-            out[self.beyond] = 0
-        return out
-
-    def after(self, slots):
-        """The states behind the steps."""
-        return slots[1 - self.reverse : self.steps + 1 - self.reverse]
-
-    def before(self, slots):
-        """The states before the steps."""
-        return slots[self.reverse : self.steps + self.reverse]
-
-    def weight_gradients(self, g, gates, *factors):
-        """(gates * units, terms) for each of one or two ``factors``, pairs of x (steps, batch, terms and more) and its terms: the
-        sums over all steps and sequences of the products of ``g`` (all gates, steps, batch, room) and x."""
-        rows = self.steps * self.batch
-        g, factors = g.reshape(len(g), rows, self.room), [(x.reshape(rows, x.shape[2]), terms) for x, terms in factors]
-        if self.valid is not None:
-            valid = self.valid.reshape(-1)
-            g, factors = np.compress(valid, g, 1), [(np.compress(valid, x, 0), terms) for x, terms in factors]
-        widths = [panels.room_for(terms, self.dtype) for _, terms in factors]
-        outs = [empty((len(gates) * self.units, width), self.dtype) for width in widths]
-        n = threads.worth(g.shape[1] * len(gates) * self.units * sum(widths) // WORK)
-        scratch = self.memory(n, panels.scratch_for(sum(widths)))
-        both = [a for (x, terms), out in zip(factors, outs) for a in (x, terms, out)]
-        if len(factors) == 1:
-            both += factors[0][0], 0, outs[0][:, :0].copy()
-        panels.weight_gradient.on(n, g, np.array(gates), self.units, *both, scratch)
-        return [out if out.shape[1] == terms else np.ascontiguousarray(out[:, :terms]) for out, (_, terms) in zip(outs, factors)]
-
-    def bias_gradient(self, sums, *gates):
-        """(gates * units) from the sums (groups, all gates, room)."""
-        sums = sums[0] if self.groups == 1 else sums.sum(0)
-        return np.concatenate([sums[k, : self.units] for k in gates], dtype=self.dtype, casting="same_kind")
-
-    def packed_columns(self, *blocks):
-        """`panels.pack_columns` of one block behind the other: (first gate, gates, weight, weight2, bias, bias2), None for
-        nothing."""
-        sizes = [gates * self.room * (1 + sum(w.shape[1] for w in pair if w is not None)) for _, gates, *pair, _, _ in blocks]
-        packed, begin = self.memory(sum(sizes)), 0
-        for size, (first, gates, weight, weight2, bias, bias2) in zip(sizes, blocks):
-            pair = weight, np.empty((0, 0), self.dtype) if weight2 is None else weight2
-            biases = [np.empty(0, self.dtype) if b is None else b for b in (bias, bias2)]
-            panels.pack_columns(*pair, *biases, first, gates, self.units, self.room, packed[begin : begin + size])
-            begin += size
-        return packed
-
-    def packed_rows(self, weight, width, *blocks):
-        """`panels.pack_rows` of one block of gates behind the other: (first, last + 1)."""
-        sizes = [((stop - first) * self.room + 1) * width for first, stop in blocks]
-        packed, begin = self.memory(sum(sizes)), 0
-        for size, (first, stop) in zip(sizes, blocks):
-            panels.pack_rows(
-                weight[first * self.units : stop * self.units], self.units, self.room, width, packed[begin : begin + size]
-            )
-            begin += size
-        return packed
-
-
-def _filled(x, room):
-    """``x`` in row-major order with zeros behind its last dimension up to ``room``."""
-    if x.shape[-1] == room:
-        return np.ascontiguousarray(x)
-    out = empty((*x.shape[:-1], room), x.dtype)
-    out[..., : x.shape[-1]], out[..., x.shape[-1] :] = x, 0
-    return out
-
-
-def _flat(x):
-    """(..., batch, room) as a matrix whose rows are the sequences of a step behind each other."""
-    return x.reshape(math.prod(x.shape[:-2]), x.shape[-2] * x.shape[-1])
-
-
-class _Backward:
-    """What the backwards share: memory for the cotangents of gates, input and biases."""
-
-    def __init__(self, course, x, g, gates, wanted):
-        want_x = "x" in wanted
-        self.course, self.x, self.wanted = course, x, wanted
-        self.width = panels.room_for(x.shape[2], course.dtype) if want_x else 0
-        self.g = _flat(course.given(g, course.room))
-        self.dz = course.zeros(gates, course.steps, course.batch, course.room)
-        self.dx = course.zeros(course.steps if want_x else 0, course.batch, self.width)
-        self.dx_of_step = self.dx[:0] if course.projects else self.dx  # what the loop over time computes
-        self.sums = np.zeros((course.groups, gates, course.room))
-
-    def input(self, gates, packed):
-        """The cotangent of x, if somebody wants it."""
-        if self.course.projects and len(self.dx):
-            dz, dx = self.dz.reshape(len(self.dz), -1, self.course.room), self.dx.reshape(-1, self.width)
-            panels.project_back.on(self.course.groups, dz, gates, packed, dx)
-        return self.course.taken(self.dx, self.x.shape[2]) if len(self.dx) or not self.course.steps else None
-
-    def weights(self, gates, states, gates_of_states=None):
-        """The cotangents of the weights of input and state, the first one None if nobody wants it; ``states`` before each step."""
-        of_x, of_states = (self.x, self.x.shape[2]), (states, self.course.units)
-        if "weight_ih" not in self.wanted:
-            return None, *self.course.weight_gradients(self.dz, gates_of_states or gates, of_states)
-        if gates_of_states is None:
-            return self.course.weight_gradients(self.dz, gates, of_x, of_states)
-        return *self.course.weight_gradients(self.dz, gates, of_x), *self.course.weight_gradients(
-            self.dz, gates_of_states, of_states
-        )
+OPTIONAL = ("x", "weight_ih")  # cotangents that are computed only if somebody wants them
 
 
 # -- long short-term memory --------------------------------------------------------------------------------------------------
@@ -234,20 +35,20 @@ def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None
         packed = course.packed_columns((0, 4, weight_hh, None, None, None))
     else:
         packed = course.packed_columns((0, 4, weight_ih, weight_hh, bias_ih, bias_hh))
-    slots = _flat(hidden), _flat(cells), _flat(gates)
+    slots = flat(hidden), flat(cells), flat(gates)
     lstm.forward.on(course.groups, x, course.projects, units, *slots, packed, course.bounds, course.lengths, course.reverse)
     return course.outputs(hidden), course.last(hidden), course.last(cells), (course, x, hidden, cells, gates) if keep else None
 
 
-def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=ALL):
+def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=OPTIONAL):
     """The cotangents of x, h0, c0, weight_ih, weight_hh and of the sum of the biases."""
     course, x, hidden, cells, gates = kept
-    back, dh, dc = _Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
+    back, dh, dc = Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
     pairs = (0, 2), (2, 4)
     packed, inputs = course.packed_rows(weight_hh, course.room, *pairs), course.packed_rows(weight_ih, back.width, *pairs)
     lstm.backward.on(
-        course.groups, back.g, _flat(cells), _flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
-        dh, dc, _flat(back.dz), back.dx_of_step, back.sums,
+        course.groups, back.g, flat(cells), flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
+        dh, dc, flat(back.dz), back.dx_of_step, back.sums,
     )  # fmt: skip
     return (
         back.input(4, inputs), course.state_taken(dh), course.state_taken(dc),
@@ -272,22 +73,22 @@ def gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, rev
         packed = course.packed_columns((0, 2, weight_hh, None, None, None), of_inner_state)
     else:
         packed = course.packed_columns((0, 2, weight_ih, weight_hh, *biases), (2, 1, weight_ih, None, *inner), of_inner_state)
-    slots = _flat(hidden), _flat(gates)
+    slots = flat(hidden), flat(gates)
     gru.forward.on(course.groups, x, course.projects, units, *slots, packed, course.bounds, course.lengths, course.reverse, early)
     return course.outputs(hidden), course.last(hidden), (course, x, hidden, gates) if keep else None
 
 
-def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=ALL):
+def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=OPTIONAL):
     """The cotangents of x, h0, weight_ih, weight_hh, bias_ih and bias_hh."""
     course, x, hidden, gates = kept
-    back, dh = _Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1)
+    back, dh = Backward(course, x, g, 4, wanted), course.state(g_h).reshape(-1)
     direct = np.zeros_like(dh)
     blocks = (0, 2), (2, 3)
     inputs = course.packed_rows(weight_ih, back.width, *blocks)
     packed = course.packed_rows(weight_hh, course.room, *(blocks if reset_after else blocks[::-1]))
     gru.backward.on(
-        course.groups, back.g, _flat(hidden), _flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
-        not reset_after, dh, direct, _flat(back.dz), back.dx_of_step, back.sums,
+        course.groups, back.g, flat(hidden), flat(gates), packed, inputs, course.bounds, course.lengths, course.reverse,
+        not reset_after, dh, direct, flat(back.dz), back.dx_of_step, back.sums,
     )  # fmt: skip
     states = course.before(hidden)
     if reset_after:
@@ -328,25 +129,103 @@ def rnn_forward(
         packed = course.packed_columns((0, 1, weight_ih, weight_hh, bias_ih, bias_hh))
     course.begin(hidden, h0)
     rnn.forward.on(
-        course.groups, x, course.projects, units, _flat(hidden), _flat(values), packed, _rate(course, rate), course.bounds,
+        course.groups, x, course.projects, units, flat(hidden), flat(values), packed, _rate(course, rate), course.bounds,
         course.lengths, course.reverse, nonlinearity == "relu",
     )  # fmt: skip
     return course.outputs(hidden), course.last(hidden), (course, x, hidden, values) if keep else None
 
 
-def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=None, wanted=ALL):
+def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=None, wanted=OPTIONAL):
     """The cotangents of x, h0, weight_ih, weight_hh, of the sum of the biases and of the rate."""
     course, x, hidden, values = kept
-    back, dh = _Backward(course, x, g, 1, wanted), course.state(g_h).reshape(-1)
+    back, dh = Backward(course, x, g, 1, wanted), course.state(g_h).reshape(-1)
     packed, inputs = course.packed_rows(weight_hh, course.room, (0, 1)), course.packed_rows(weight_ih, back.width, (0, 1))
     direct, d_rate = np.zeros_like(dh), np.zeros((course.groups, course.room))
     rnn.backward.on(
-        course.groups, back.g, _flat(hidden), _flat(values), packed, inputs, _rate(course, rate), course.bounds, course.lengths,
-        course.reverse, nonlinearity == "relu", dh, direct, _flat(back.dz), back.dx_of_step, back.sums, d_rate,
+        course.groups, back.g, flat(hidden), flat(values), packed, inputs, _rate(course, rate), course.bounds, course.lengths,
+        course.reverse, nonlinearity == "relu", dh, direct, flat(back.dz), back.dx_of_step, back.sums, d_rate,
     )  # fmt: skip
     return (
         back.input(1, inputs), course.state_taken(dh + direct),
         *back.weights((0,), course.before(hidden)),
         course.bias_gradient(back.sums, 0),
         d_rate.sum(0)[: course.units].astype(course.dtype),
+    )  # fmt: skip
+
+
+# -- clockwork networks --------------------------------------------------------------------------------------------------------
+
+
+class Clocks(Course):
+    """A course of modules (period, first unit, unit after the last) from the time ``start`` on: their table for the kernels, and
+    the sizes of what its last four columns point into."""
+
+    def __init__(self, x, units, lengths, modules, start):
+        steps, batch, features = x.shape
+        work = sum((stop - first) * (features + units - first) // period for period, first, stop in modules)
+        super().__init__(steps, batch, units, x.dtype, lengths, False, max(1, work))
+        self.time, self.width, self.rows, self.sizes = start, room_for(features, x.dtype), [], [0] * 4
+        heard = [room_for(units - first, x.dtype) for _, first, _ in modules]
+        self.room = room_for(max(first + each for (_, first, _), each in zip(modules, heard)), x.dtype)
+        self.modules = [(first, stop, slice(-start % period, steps, period)) for period, first, stop in modules]
+        for (period, first, stop), (_, _, active), each in zip(modules, self.modules, heard):
+            width = room_for(stop - first, x.dtype)
+            self.rows.append([period, first, stop - first, width, *self.sizes])
+            cotangents = len(range(steps)[active]) * batch * width
+            more = (1 + features + units - first) * width, (1 + width) * each, (1 + width) * self.width, cotangents
+            self.sizes = [size + some for size, some in zip(self.sizes, more)]
+        self.widest = max(row[3] for row in self.rows)
+
+    def arguments(self, nonlinearity):
+        """What both loops are given last."""
+        return np.array(self.rows), self.time, self.bounds, self.lengths, nonlinearity == "relu"
+
+
+def clockwork_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, modules, nonlinearity="tanh", start=0, keep=True):
+    """(outputs, h_n, what the backward needs)."""
+    units, none = len(weight_hh), np.empty(0, x.dtype)
+    course = Clocks(x, units, lengths, modules, start)
+    x, hidden, packed = course.given(x), course.slots(h0, len(x) + 1), course.memory(course.sizes[0])
+    for (first, stop, _), (_, _, size, width, begin, *_) in zip(course.modules, course.rows):
+        biases = [none if bias is None else bias[first:stop] for bias in (bias_ih, bias_hh)]
+        heard = np.ascontiguousarray(weight_hh[first:stop, first:])
+        pack_columns(weight_ih[first:stop], heard, *biases, 0, 1, size, width, packed[begin:])
+    scratch = course.memory(course.groups, int(np.diff(course.bounds).max()) * course.widest)
+    clockwork.forward.on(course.groups, x, units, flat(hidden), packed, *course.arguments(nonlinearity), scratch)
+    return course.outputs(hidden), course.last(hidden), (course, x, hidden) if keep else None
+
+
+def clockwork_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", wanted=OPTIONAL):
+    """The cotangents of x, h0, weight_ih, weight_hh and of the sum of the biases."""
+    course, x, hidden = kept
+    (steps, batch, features), units, table = x.shape, course.units, course.rows
+    dx = course.zeros(steps if "x" in wanted else 0, batch, course.width)
+    packed, inputs = course.memory(course.sizes[1]), course.memory(course.sizes[2])
+    for (first, stop, _), (_, _, size, width, _, begin, begin_input, _) in zip(course.modules, table):
+        heard = np.ascontiguousarray(weight_hh[first:stop, first:])
+        pack_rows(heard, size, width, room_for(units - first, x.dtype), packed[begin:])
+        pack_rows(weight_ih[first:stop], size, width, course.width, inputs[begin_input:])
+    dh, dz, row = course.state(g_h).reshape(-1), course.zeros(1, course.sizes[3]), course.memory(course.groups, course.widest)
+    sums = np.zeros((course.groups, len(table), row.shape[1]))
+    clockwork.backward.on(
+        course.groups, flat(course.given(g)), units, flat(hidden), packed, inputs, *course.arguments(nonlinearity),
+        dh, dz, dx, row, sums,
+    )  # fmt: skip
+    g_ih, g_hh = np.zeros_like(weight_ih), np.zeros_like(weight_hh)
+    for (first, stop, active), (_, _, size, width, *_, begin) in zip(course.modules, table):
+        given, before = x[active], course.before(hidden)[active, :, first : first + room_for(units - first, x.dtype)]
+        rows = len(given) * batch
+        d = dz[:, begin : begin + rows * width].reshape(1, rows, width)
+        factors = given.reshape(rows, features), before.reshape(rows, before.shape[2])
+        if course.valid is not None:
+            valid = course.valid[active].reshape(-1)
+            d, factors = np.compress(valid, d, 1), [np.compress(valid, factor, 0) for factor in factors]
+        pairs = list(zip(factors, (features, units - first)))
+        *of_input, g_hh[first:stop, first:] = sums_of_products(d, (0,), size, *pairs["weight_ih" not in wanted :])
+        if of_input:
+            g_ih[first:stop] = of_input[0]
+    return (
+        course.taken(dx, features) if "x" in wanted else None, course.state_taken(dh),
+        g_ih if "weight_ih" in wanted else None, g_hh,
+        np.concatenate([sums[:, k, : row[2]].sum(0) for k, row in enumerate(table)], dtype=x.dtype, casting="same_kind"),
     )  # fmt: skip
