@@ -11,9 +11,10 @@ MONTHS = (
 )  # fmt: skip
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FORMS = (
-    "{day} {month} {year}", "{day} {short} {year}", "{month} {day}, {year}", "{short} {day}, {year}",
-    "{weekday}, {month} {day}, {year}", "{weekday} {day} {month} {year}", "{ordinal} of {month} {year}", "{month} the {ordinal}, {year}",
-    "{day}.{number}.{year}", "{day}/{number}/{year}", "{day}. {month} {two}", "the {ordinal} of {short} '{two}",
+    "{day} {month} {year}", "{day} {short} {year}", "{month} {day}, {year}",
+    "{short} {day}, {year}", "{weekday}, {month} {day}, {year}", "{weekday} {day} {month} {year}",
+    "{ordinal} of {month} {year}", "{month} the {ordinal}, {year}", "{day}.{number}.{year}",
+    "{day}/{number}/{year}", "{day}. {month} {two}", "the {ordinal} of {short} '{two}",
     "{year}, {day} {month}",
 )  # fmt: skip
 FIRST, LAST = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)  # two digits of a year tell which

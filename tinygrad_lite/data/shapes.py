@@ -1,0 +1,81 @@
+"""Drawn shapes: films in which one moves, and scenes of two with sentences about them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ops.random import generator
+
+SHAPES = ("square", "circle", "triangle", "cross")
+COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "white": (1, 1, 1)}
+DIRECTIONS = ("left", "right", "up", "down")
+STEPS = np.array([(0, -1), (0, 1), (-1, 0), (1, 0)])  # rows and columns
+RELATIONS = ("left of", "right of", "above", "below")
+
+
+def mask(shape, size):
+    """(size, size) booleans: where the shape is."""
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    half = size / 2
+    if shape == "square":
+        return np.ones((size, size), bool)
+    if shape == "circle":
+        return x * x + y * y <= half * half
+    if shape == "triangle":
+        return np.abs(x) <= (y + half) / 2
+    if shape == "cross":
+        return (np.abs(x) <= half / 3) | (np.abs(y) <= half / 3)
+    raise ValueError(f"mask: shape is one of {', '.join(SHAPES)}, got {shape!r}")
+
+
+def moving_shapes(batch, steps=8, side=16, size=5, noise=0.1, turns=False, rng=None):
+    """Films of a shape that moves a pixel a step and comes in again where it leaves: (x (steps, batch, 1, side, side) float32 with
+    noise, shapes (batch), directions (steps, batch)), numbers in SHAPES and DIRECTIONS. With ``turns`` it changes its direction
+    now and then; the direction of a frame is that in which it came, of the first that of the second."""
+    if steps < 2 or not 0 < size <= side:
+        raise ValueError(f"moving_shapes: steps is 2 or more and size 1 to side, got steps {steps}, size {size} and side {side}")
+    rng = rng or generator()
+    shapes, directions = rng.integers(0, 4, batch), np.tile(rng.integers(0, 4, batch), (steps, 1))
+    if turns:
+        for t in range(2, steps):
+            changed = rng.random(batch) < 0.25
+            directions[t] = np.where(changed, rng.integers(0, 4, batch), directions[t - 1])
+        directions[0] = directions[1]
+    at = rng.integers(0, side, (batch, 2))
+    x = (noise * rng.standard_normal((steps, batch, 1, side, side))).astype(np.float32)
+    drawn = [np.pad(mask(shape, size), (0, side - size)).astype(np.float32) for shape in SHAPES]
+    for t in range(steps):
+        at = (at + STEPS[directions[t]]) % side if t else at
+        for b in range(batch):
+            x[t, b, 0] += np.roll(drawn[shapes[b]], at[b], (0, 1))
+    return x, shapes, directions
+
+
+def scene(first, relation, second, side=24, size=7, rng=None):
+    """(3, side, side) float32: the shape ``first`` (colour, shape) in ``relation`` to ``second``."""
+    rng = rng or generator()
+    image = np.zeros((3, side, side), np.float32)
+    half = side // 2
+    across = rng.integers(0, side - size + 1, 2)  # along the axis of the relation one is in the first half, the other in the second
+    near, far = rng.integers(0, half - size + 1), rng.integers(half, side - size + 1)
+    places = (near, far) if relation in ("left of", "above") else (far, near)
+    for (colour, shape), along, other in zip((first, second), places, across):
+        row, column = (other, along) if relation in ("left of", "right of") else (along, other)
+        where = mask(shape, size)
+        image[:, row : row + size, column : column + size][:, where] = np.array(COLOURS[colour], np.float32)[:, None]
+    return image
+
+
+def described_scenes(n, held_out=False, noise=0.05, rng=None):
+    """(images (n, 3, 24, 24), sentences): "a red square left of a blue circle". The pairs of a colour and a shape whose numbers
+    leave the remainder 0 divided by 5 come first in a sentence only if ``held_out``."""
+    rng, images, sentences = rng or generator(), [], []
+    colours = list(COLOURS)
+    pairs = [(c, s) for c in colours for s in SHAPES]
+    kept = [(c, s) for c, s in pairs if ((colours.index(c) + SHAPES.index(s)) % 5 == 0) == held_out]
+    for _ in range(n):
+        first, second = kept[rng.integers(len(kept))], pairs[rng.integers(len(pairs))]
+        relation = RELATIONS[rng.integers(4)]
+        images.append(scene(first, relation, second, rng=rng))
+        sentences.append(f"a {' '.join(first)} {relation} a {' '.join(second)}")
+    return np.stack(images) + noise * rng.standard_normal((n, 3, 24, 24)).astype(np.float32), sentences
