@@ -28,7 +28,9 @@ from .transforms import checkpoint, hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "io", "nn", "optim", "training", "viz")
+del linalg  # noqa: F821  (the star brings the file of ops; the name is that of a submodule)
+
+_SUBMODULES = ("data", "io", "linalg", "nn", "optim", "training", "viz")
 
 
 def __getattr__(name):
