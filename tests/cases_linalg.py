@@ -55,7 +55,9 @@ def full_rank_pinv(a):
 for shape in [(3, 3), (2, 3, 3), (2, 1, 2, 2), (1, 1), (0, 0), (0, 2, 2)]:
     case("inv", per_matrix(lambda a: eliminated(a, np.eye(len(a)))), regular(*shape))
     case("det", per_matrix(cofactors), regular(*shape))
-    case("slogdet", lambda a: (np.sign(per_matrix(cofactors)(a)), np.log(np.abs(per_matrix(cofactors)(a)))), regular(*shape))
+    case(
+        "log_determinant", lambda a: (np.sign(per_matrix(cofactors)(a)), np.log(np.abs(per_matrix(cofactors)(a)))), regular(*shape)
+    )
     case(
         "symmetric_eigenvalues",
         per_matrix(lambda a, UPLO: np.sort(scipy.linalg.eigvals(a).real) if len(a) else np.zeros(0)),

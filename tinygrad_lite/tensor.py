@@ -335,6 +335,14 @@ class Tensor(Value):
         _refuse_in_place(self, "/=")
         return ops.true_divide(self, other)
 
+    def __ifloordiv__(self, other):
+        _refuse_in_place(self, "//=")
+        return ops.floor_divide(self, other)
+
+    def __imod__(self, other):
+        _refuse_in_place(self, "%=")
+        return ops.remainder(self, other)
+
     def __rsub__(self, other):
         return ops.sub(other, self)
 

@@ -5,6 +5,8 @@ Inverse, solution and pseudoinverse are closed under differentiation: the rules 
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 
 from ..primitive import primitive
@@ -89,14 +91,22 @@ def _scaled_inverse(g, A):
 det.derivatives(lambda g, A, out: _scaled_inverse(g * out, A))
 
 
-@primitive(outputs=("sign", "logabsdet"))
-def slogdet(A):
-    """(sign, logabsdet): the sign of each determinant, 0 if it is singular, and the logarithm of its magnitude."""
+@primitive(outputs=("sign", "logabsdet"), name="slogdet")
+def log_determinant(A):
+    """The sign of each determinant, and the logarithm of its magnitude."""
     _check_matrices(A)
     return np.linalg.slogdet(A)
 
 
-slogdet.derivatives(lambda g_sign, g_log, A: zeros_like(A) if g_log is None else _scaled_inverse(g_log, A))
+log_determinant.derivatives(lambda g_sign, g_log, A: zeros_like(A) if g_log is None else _scaled_inverse(g_log, A))
+
+Determinant = namedtuple("Determinant", "sign logabsdet")
+
+
+def slogdet(A):
+    """(sign, logabsdet) of the determinant of each matrix: its sign, and the logarithm of its magnitude. Of a singular matrix they
+    are 0 and -inf, and the derivative is an error."""
+    return Determinant(*log_determinant(A))
 
 
 # -- pseudoinverse -----------------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ def take_along_dim(x, indices, dim=None):
     dim = canonical_dim(dim, x.ndim)
     if not x.ndim:
         return take_along(x, indices, dim=0)
-    beside = np.broadcast_shapes((*x.shape[:dim], 1, *x.shape[dim + 1 :]), (*indices.shape[:dim], 1, *indices.shape[dim + 1 :]))
+    beside = [m if n == 1 else n for n, m in zip(x.shape, indices.shape)]
+    if any(d != dim and m not in (1, n) for d, (n, m) in enumerate(zip(beside, indices.shape))):
+        raise ValueError(f"take_along_dim: x {tuple(x.shape)} and indices {tuple(indices.shape)} do not broadcast beside dim {dim}")
     x, indices = (broadcast_to(t, shape=(*beside[:dim], t.shape[dim], *beside[dim + 1 :])) for t in (x, indices))
     return take_along(x, indices, dim=dim)
 

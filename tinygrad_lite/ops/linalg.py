@@ -87,7 +87,7 @@ def mv(x, y):
 def addmm(x, mat1, mat2, beta=1, alpha=1):
     """beta x + alpha (mat1 @ mat2), where ``x`` broadcasts to the product; with beta = 0 what ``x`` holds does not count."""
     product = mm(mat1, mat2)
-    if product.shape != np.broadcast_shapes(x.shape, product.shape):
+    if x.ndim > 2 or any(n not in (1, m) for n, m in zip(x.shape[::-1], product.shape[::-1])):
         raise ValueError(f"addmm: x {tuple(x.shape)} does not broadcast to the product {tuple(product.shape)}")
     product = product if alpha == 1 else product * alpha
     if beta == 0:

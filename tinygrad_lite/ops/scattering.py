@@ -21,7 +21,7 @@ __all__ = ["scatter", "scatter_add", "scatter_reduce"]
 def _of_index_shape(src, index):
     """PyTorch's rule: ``src`` may be larger than ``index``; only that part of it is used. A number fills it."""
     index = index.data if isinstance(index, Value) else np.asarray(index)
-    if isinstance(src, (int, float, bool, np.generic)):
+    if not hasattr(src, "shape") or isinstance(src, np.generic):
         return src
     if src.shape == index.shape:
         return src
