@@ -461,3 +461,46 @@ def test_norm_of_linalg():
                                 ((4,), INF, None)]:  # fmt: skip
         for keepdim in (False, True):
             both(lambda x: tl.linalg.norm(x, ord, dim, keepdim), lambda x: torch.linalg.norm(x, ord, dim, keepdim), smooth(shape))
+
+
+# -- dtypes ------------------------------------------------------------------------------------------------------
+
+DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
+OF_ONE = {
+    "log2": lambda m, x: m.log2(x), "sinh": lambda m, x: m.sinh(x), "asin": lambda m, x: m.asin(x), "atan": lambda m, x: m.atan(x),
+    "rsqrt": lambda m, x: m.rsqrt(x), "floor": lambda m, x: m.floor(x), "trunc": lambda m, x: m.trunc(x),
+    "round": lambda m, x: m.round(x), "isinf": lambda m, x: m.isinf(x),
+    "sort": lambda m, x: m.sort(x).values, "topk": lambda m, x: m.topk(x, 1).values, "diag": lambda m, x: m.diag(x),
+    "tile": lambda m, x: m.tile(x, (2,)), "floor number": lambda m, x: x // 2, "floor float": lambda m, x: x // 2.0,
+    "remainder number": lambda m, x: x % 2, "remainder float": lambda m, x: x % 2.0,
+    "trunc number": lambda m, x: m.div(x, 2, rounding_mode="trunc"), "clamp": lambda m, x: m.clamp(x, 0),
+    "clamp float": lambda m, x: m.clamp(x, 0.0, 5.0), "masked_fill": lambda m, x: x.masked_fill(x > 0, True),
+    "prod": lambda m, x: x.scatter_reduce(0, m.tensor([0, 0]), x, "prod"),
+}  # fmt: skip
+OF_TWO = {
+    "atan2": lambda m, x, y: m.atan2(x, y), "floor_divide": lambda m, x, y: x // y, "remainder": lambda m, x, y: m.remainder(x, y),
+    "trunc": lambda m, x, y: m.div(x, y, rounding_mode="trunc"), "clamp": lambda m, x, y: m.clamp(x, y),
+}  # fmt: skip
+
+
+def same_dtype(function, *arrays):
+    try:
+        expected = function(torch, *map(torch.tensor, arrays))
+    except (RuntimeError, NotImplementedError):
+        return  # not there for this dtype
+    out = function(tl, *map(tl.Tensor, arrays))
+    assert str(out.dtype) == str(expected.dtype).removeprefix("torch.")
+    np.testing.assert_allclose(out.data.astype(float), expected.double().numpy(), rtol=2e-3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OF_ONE)
+def test_dtypes_of_results(name, dtype):
+    same_dtype(OF_ONE[name], np.ones(2, dtype))
+
+
+@pytest.mark.parametrize(("left", "right"), list(itertools.product(DTYPES[1:], DTYPES[1:])))
+@pytest.mark.parametrize("name", OF_TWO)
+def test_dtypes_of_two(name, left, right):
+    for left_shape, right_shape in itertools.product([(2,), ()], repeat=2):
+        same_dtype(OF_TWO[name], np.full(left_shape, 7, left), np.full(right_shape, 2, right))

@@ -225,12 +225,12 @@ def std(x, dim=None, correction=1, keepdim=False):
 
 def all(x, dim=None, keepdim=False):
     """Whether all elements are true (not zero)."""
-    return sum(ew.eq(x, 0), dim=dim, keepdim=keepdim) == 0
+    return ew.eq(sum(ew.eq(x, 0), dim=dim, keepdim=keepdim), 0)
 
 
 def any(x, dim=None, keepdim=False):
     """Whether some element is true (not zero)."""
-    return sum(ew.ne(x, 0), dim=dim, keepdim=keepdim) > 0
+    return ew.gt(sum(ew.ne(x, 0), dim=dim, keepdim=keepdim), 0)
 
 
 def _power(x, exponent):
