@@ -50,7 +50,8 @@ CALLS = {
     "einsum": lambda: tl.einsum("ij,ij", X, C), "einsum of arrays": lambda: tl.einsum("ij->", C), "lerp": lambda: tl.lerp(X, X, C),
     "numpy": lambda: np.add(X, C), "sum of an array": lambda: tl.sum(C), "all": lambda: tl.all(C), "sort": lambda: tl.sort(C),
     "assign": lambda: tl.assign(X, C), "scatter": lambda: X.scatter(0, tl.tensor([[0]]), 1j),
-        "inv": lambda: tl.linalg.inv(C[:, :2]),
+        "scatter with reduce": lambda: X.scatter(0, tl.tensor([[0]]), 1j, "add"),
+    "inv": lambda: tl.linalg.inv(C[:, :2]),
     "isnan": lambda: tl.isnan(C), "reshape": lambda: tl.reshape(C, 6), "floor": lambda: tl.floor(C),
         "tensordot": lambda: tl.tensordot(X, C),
 }  # fmt: skip

@@ -185,6 +185,8 @@ REFUSED = [
     (lambda: tl.tensor(1.0).select(0, 0), ValueError, r"^select: a 0-dimensional Tensor has no slices"),
     (lambda: tl.diag(tl.tensor(1.0)), ValueError, r"^diag: expected a vector or a matrix, got \(\)"),
     (lambda: X.scatter(0, I, X, reduce="max"), ValueError, r'^scatter: reduce must be None, "add" or "multiply", got \'max\''),
+    (lambda: I.scatter(0, I * 0, 0.5), TypeError, r"^scatter: src is 0\.5, x is int64: convert x first"),
+    (lambda: I.scatter(0, I * 0, 0.5, "add"), TypeError, r"^scatter: src is 0\.5, x is int64"),
     (lambda: X.scatter_reduce(0, I, X, "max"), ValueError, r"^scatter_reduce: reduce must be sum, prod, mean, amax or amin"),
     (lambda: X.scatter_reduce(0, I, X.double(), "sum"), TypeError, r"^scatter_reduce: src is float64, x is float32"),
     (lambda: X.take_along_dim(tl.tensor([0]), 1), ValueError, r"^take_along_dim: x \(2, 3\) and indices \(1,\) need as many"),

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..dtypes import complex_in
 from ..graph import cast
 from ..primitive import primitive
 from ..record import Value
@@ -18,10 +19,13 @@ from .shape import canonical_dim, cat, reshape_to, select, slice_items, unsqueez
 __all__ = ["scatter", "scatter_add", "scatter_reduce"]
 
 
-def _of_index_shape(src, index):
+def _of_index_shape(src, index, x):
     """PyTorch's rule: ``src`` may be larger than ``index``; only that part of it is used. A number fills it."""
     index = index.data if isinstance(index, Value) else np.asarray(index)
     if not hasattr(src, "shape") or isinstance(src, np.generic):
+        kind = np.asarray(src).dtype.kind
+        if kind == "c" or (kind == "f" and x.dtype.kind != "f"):
+            raise TypeError(f"scatter: {complex_in([src]) or f'src is {src}, x is {x.dtype}: convert x first'}")
         return src
     if src.shape == index.shape:
         return src
@@ -36,7 +40,7 @@ def _as_tensor(src, x, index):
 
 def scatter_add(x, dim, index, src):
     """``x`` with out[index[i, j], j] += src[i, j] for dim 0, and so on; repeated indices add up."""
-    src = _as_tensor(_of_index_shape(src, index), x, index)
+    src = _as_tensor(_of_index_shape(src, index, x), x, index)
     return x + scatter_zeros(src, index, shape=x.shape, dim=dim)
 
 
@@ -72,7 +76,7 @@ def scatter(x, dim, index, src, reduce=None):
     """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays. ``reduce`` "add" or
     "multiply" does that to what is there instead; ``src`` is a Tensor or a number."""
     if reduce is None:
-        return scatter_at(x, index, _of_index_shape(src, index), dim=dim)
+        return scatter_at(x, index, _of_index_shape(src, index, x), dim=dim)
     if reduce not in ("add", "multiply"):
         raise ValueError(f'scatter: reduce must be None, "add" or "multiply", got {reduce!r}; scatter_reduce has more')
     return scatter_reduce(x, dim, index, src, "sum" if reduce == "add" else "prod")
@@ -102,7 +106,7 @@ def scatter_reduce(x, dim, index, src, reduce, include_self=True):
     as many elements at each place as there are at the fullest."""
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise ValueError(f"scatter_reduce: reduce must be sum, prod, mean, amax or amin, got {reduce!r}")
-    src, dim = _as_tensor(_of_index_shape(src, index), x, index), canonical_dim(dim, x.ndim)
+    src, dim = _as_tensor(_of_index_shape(src, index, x), x, index), canonical_dim(dim, x.ndim)
     if src.dtype != x.dtype:
         raise TypeError(f"scatter_reduce: src is {src.dtype}, x is {x.dtype}: bring them to one dtype with .to(dtype)")
     if reduce in ("sum", "mean"):
