@@ -167,11 +167,12 @@ def numpys(function):
 binary("add", lambda x, y: x + y, normal)
 binary("sub", lambda x, y: x - y, normal)
 binary("mul", lambda x, y: x * y, normal)
-binary("div", lambda x, y: x / y, normal, away)
+binary("true_divide", lambda x, y: x / y, normal, away)
 binary("pow", lambda x, y: x**y, positive, away)
 for op, reference, at in [
-    ("add", np.add, 0.3), ("sub", np.subtract, 0.3), ("mul", np.multiply, -0.7), ("div", np.divide, 0.3), ("pow", np.power, 2.7),
-    ("pow", np.power, 1 / 3), ("pow", np.power, -1), ("pow", np.power, 0), ("pow", np.power, 2), ("pow", np.power, 1.0),
+    ("add", np.add, 0.3), ("sub", np.subtract, 0.3), ("mul", np.multiply, -0.7), ("true_divide", np.divide, 0.3),
+    ("pow", np.power, 2.7), ("pow", np.power, 1 / 3),
+    ("pow", np.power, -1), ("pow", np.power, 0), ("pow", np.power, 2), ("pow", np.power, 1.0),
     ("maximum", np.maximum, 0.1), ("minimum", np.minimum, 0.1),
 ]:  # fmt: skip
     case(op, reference, positive(2, 3), at)
@@ -200,7 +201,7 @@ unary("sigmoid", scipy.special.expit, normal)
 unary("sigmoid", scipy.special.expit, uniform(-30, 30))
 unary("erf", lambda x: 2 * scipy.special.ndtr(x * 2**0.5) - 1, normal)
 case("exp", np.exp, integers(-3, 4)(5), out_dtype=np.float32)
-case("div", np.divide, integers(-3, 4)(5), integers(1, 4)(5), out_dtype=np.float32)
+case("true_divide", np.divide, integers(-3, 4)(5), integers(1, 4)(5), out_dtype=np.float32)
 
 # -- choice ------------------------------------------------------------------------------------------------------
 
@@ -874,7 +875,10 @@ composed("max-all", tl.max, np.max, distinct(2, 3))
 composed("min-dim", lambda x: tl.min(x, 0), lambda x: (np.min(x, 0), np.argmin(x, 0)), distinct(2, 3))
 composed("max-two", lambda x, y: tl.max(x, y), np.maximum, normal(2, 3), normal(3))
 import cases_activation  # noqa: E402, F401
+import cases_algebra  # noqa: E402, F401
 import cases_convolution  # noqa: E402, F401  (its rows join these)
+import cases_functions  # noqa: E402, F401
+import cases_linalg  # noqa: E402, F401
 import cases_normalisation  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401
 import cases_recurrence  # noqa: E402, F401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dtypes import check_dtype, get_default_dtype
+from .dtypes import check_dtype, complex_in, get_default_dtype
 from .kernels.pool import empty
 from .ops.random import generator
 from .ops.shape import as_shape
@@ -20,6 +20,12 @@ __all__ = [
 def _made(array, requires_grad):
     out = new_tensor(array)
     return out.requires_grad_() if requires_grad else out
+
+
+def _real(name, *values):
+    """Refuse complex ``values``, which NumPy would make real with a warning."""
+    if what := complex_in(values):
+        raise TypeError(f"{name}: {what}")
 
 
 def _dtype(dtype):
@@ -54,6 +60,7 @@ def ones(*shape, dtype=None, requires_grad=False):
 
 def full(shape, fill_value, dtype=None, requires_grad=False):
     """``fill_value`` in every place of ``shape``; its kind decides the dtype if none is given."""
+    _real("full", fill_value)
     if dtype is None:
         dtype = as_array(fill_value).dtype
     return _made(np.full(as_shape((shape,) if isinstance(shape, int) else shape), fill_value, check_dtype(dtype)), requires_grad)
@@ -62,6 +69,7 @@ def full(shape, fill_value, dtype=None, requires_grad=False):
 def arange(start, end=None, step=1, dtype=None, requires_grad=False):
     """start, start + step, ... before ``end``; integers if all three are."""
     start, end = (0, start) if end is None else (start, end)
+    _real("arange", start, end, step)
     if step == 0:
         raise ValueError("arange: step must not be 0")
     if dtype is None and any(isinstance(v, (float, np.floating)) for v in (start, end, step)):
@@ -73,6 +81,7 @@ def arange(start, end=None, step=1, dtype=None, requires_grad=False):
 
 def linspace(start, end, steps, dtype=None, requires_grad=False):
     """``steps`` values evenly spaced from ``start`` to ``end``, both included."""
+    _real("linspace", start, end)
     return _made(np.linspace(start, end, steps, dtype=_dtype(dtype)), requires_grad)
 
 
@@ -136,6 +145,7 @@ def ones_like(x, dtype=None, requires_grad=False):
 
 def full_like(x, fill_value, dtype=None, requires_grad=False):
     """``fill_value`` in the shape and dtype of ``x``."""
+    _real("full_like", fill_value)
     shape, dtype = _like(x, dtype)
     return _made(np.full(shape, fill_value, dtype), requires_grad)
 

@@ -27,11 +27,21 @@ def get_default_dtype() -> np.dtype:
     return _default
 
 
+def complex_in(values):
+    """What of ``values`` is complex, as the text of an error; "" if nothing is."""
+    for value in values:
+        dtype = value if isinstance(value, np.dtype) else getattr(value, "dtype", None)
+        if isinstance(value, complex) or getattr(dtype, "kind", "") == "c":
+            return f"{'complex' if dtype is None else dtype} is not supported: keep the real and the imaginary part as two Tensors"
+    return ""
+
+
 def check_dtype(dtype) -> np.dtype:
     """``dtype`` as a ``numpy.dtype`` in this machine's byte order; refuses complex numbers, strings, objects and long doubles."""
     dtype = np.dtype(dtype)
     if dtype.kind not in _CATEGORY or dtype.itemsize > 8:
-        raise TypeError(f"dtype {dtype} is not supported: give a floating dtype of at most 64 bits, an integer or boolean one")
+        what = f"dtype {dtype} is not supported: give a floating dtype of at most 64 bits, an integer or boolean one"
+        raise TypeError(complex_in([dtype]) or what)
     return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
@@ -59,7 +69,8 @@ def result_dtype(values) -> np.dtype:
     for value in values:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in _CATEGORY:
-                raise TypeError(f"dtype {value.dtype} is not supported: give a floating, integer or boolean array")
+                what = f"dtype {value.dtype} is not supported: give a floating, integer or boolean array"
+                raise TypeError(complex_in([value]) or what)
             if value.ndim:
                 dimensioned = _join(dimensioned, value.dtype)
             else:
@@ -73,7 +84,7 @@ def result_dtype(values) -> np.dtype:
             if isinstance(value, np.floating):
                 numpy_scalar = _join(numpy_scalar, value.dtype)
         elif value is not None:
-            raise TypeError(f"expected a Tensor, an array or a number, got {type(value).__name__}")
+            raise TypeError(complex_in([value]) or f"expected a Tensor, an array or a number, got {type(value).__name__}")
     if numpy_scalar is not None and dimensioned is None and zero_dim is None:
         return numpy_scalar  # what NumPy makes of 0-d arrays, as in the rules: it keeps its precision
     result = dimensioned

@@ -6,6 +6,8 @@ import sys
 
 import numpy as np
 
+from .dtypes import complex_in
+
 
 def describe(value):
     """``(8, 3) float32`` for an array, the value itself for a number."""
@@ -37,7 +39,10 @@ def explained(error, declared, arrays, state):
             np.broadcast_shapes(*shapes)
         except ValueError:
             what = f"shapes {' and '.join(map(str, shapes))} do not broadcast: counted from the right, sizes must be equal or 1"
-    if isinstance(error, AttributeError):  # no array
+    is_complex = complex_in(arrays)
+    if is_complex:
+        what, error = is_complex, TypeError()
+    elif isinstance(error, AttributeError):  # no array
         what = f"expected Tensors, arrays or numbers; make them with tinygrad_lite.tensor ({what})"
     kind = next((k for k in (IndexError, ValueError, OverflowError) if isinstance(error, k)), TypeError)
     return kind(f"{located(declared.name, state)}: {what} ({_inputs(declared, arrays)})")

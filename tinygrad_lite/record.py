@@ -13,7 +13,7 @@ import threading
 
 import numpy as np
 
-from .dtypes import promote
+from .dtypes import complex_in, promote
 from .errors import EXPLAINED, explained, stop_at_nan, user_line
 from .state import local
 
@@ -122,8 +122,8 @@ def _edge(a):
 # -- calls -------------------------------------------------------------------------------------------------------
 
 # The call of an op with one output. It runs for every op, so it is unrolled for the number of inputs: the marked parts are
-# written once for each input, as `dataclasses` writes methods. A line that
-# begins with {attributes}, {promotes} or {residuals} stands only in the variants that need it.
+# written once for each input, as `dataclasses` writes methods. A line that begins with {attributes}, {promotes}, {residuals} or
+# {plain} (it promotes nothing, so nothing else refuses a complex array) stands only in the variants that need it.
 _CALL = """
 def make(declared, to_float):
     forward, plans, bind, namespace = declared.forward, declared.plans, declared.bind, declared.namespace
@@ -138,6 +138,8 @@ def make(declared, to_float):
         {attributes}{each:x0}, = args
         {each_line:v0 = isinstance(x0, Value); a0 = x0.data if v0 else x0}
         try:
+            {plain}if {any:not v0 and type(a0) is ndarray and a0.dtype.kind == "c"}:
+            {plain}    raise TypeError
             {promotes}if {differ}:
             {promotes}    {each:a0}, = promote(({each:a0},), to_float)
             out = forward({each:a0}{pass_attributes})
@@ -198,7 +200,7 @@ def _maker(n, attributes, promotes, fused, residuals, view):
         "saved": saved,
         "node_attributes": "attributes" if attributes else "{}",
     }
-    optional = {"attributes": attributes, "promotes": promotes, "residuals": residuals}
+    optional = {"attributes": attributes, "promotes": promotes, "plain": not promotes, "residuals": residuals}
     lines = []
     for line in _CALL.splitlines():
         for name, wanted in optional.items():
@@ -259,6 +261,8 @@ def general_call(declared, to_float):
                 arrays.append(a)
             bit += bit
         try:
+            if not promotes and complex_in(arrays):
+                raise TypeError
             if promotes and _differ(arrays):
                 arrays = promote(arrays, to_float)
             out = forward(*arrays, **attributes)

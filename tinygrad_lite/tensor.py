@@ -291,7 +291,9 @@ class Tensor(Value):
     __add__ = ops.add
     __sub__ = ops.sub
     __mul__ = ops.mul
-    __truediv__ = ops.div
+    __truediv__ = ops.true_divide
+    __floordiv__ = ops.floor_divide
+    __mod__ = ops.remainder
     __pow__ = ops.pow
     __matmul__ = ops.matmul
     __neg__ = ops.neg
@@ -331,13 +333,27 @@ class Tensor(Value):
 
     def __itruediv__(self, other):
         _refuse_in_place(self, "/=")
-        return ops.div(self, other)
+        return ops.true_divide(self, other)
+
+    def __ifloordiv__(self, other):
+        _refuse_in_place(self, "//=")
+        return ops.floor_divide(self, other)
+
+    def __imod__(self, other):
+        _refuse_in_place(self, "%=")
+        return ops.remainder(self, other)
 
     def __rsub__(self, other):
         return ops.sub(other, self)
 
     def __rtruediv__(self, other):
-        return ops.div(other, self)
+        return ops.true_divide(other, self)
+
+    def __rfloordiv__(self, other):
+        return ops.floor_divide(other, self)
+
+    def __rmod__(self, other):
+        return ops.remainder(other, self)
 
     def __rpow__(self, other):
         return ops.pow(other, self)
@@ -362,8 +378,14 @@ class Tensor(Value):
     def mul(self, other):
         return ops.mul(self, other)
 
-    def div(self, other):
-        return ops.div(self, other)
+    def div(self, other, rounding_mode=None):
+        return ops.div(self, other, rounding_mode)
+
+    def floor_divide(self, other):
+        return ops.floor_divide(self, other)
+
+    def remainder(self, other):
+        return ops.remainder(self, other)
 
     def pow(self, exponent):
         return ops.pow(self, exponent)
@@ -386,8 +408,20 @@ class Tensor(Value):
     def log1p(self):
         return ops.log1p(self)
 
+    def log2(self):
+        return ops.log2(self)
+
+    def log10(self):
+        return ops.log10(self)
+
+    def logaddexp(self, other):
+        return ops.logaddexp(self, other)
+
     def sqrt(self):
         return ops.sqrt(self)
+
+    def rsqrt(self):
+        return ops.rsqrt(self)
 
     def square(self):
         return ops.square(self)
@@ -404,6 +438,24 @@ class Tensor(Value):
     def tan(self):
         return ops.tan(self)
 
+    def asin(self):
+        return ops.asin(self)
+
+    def acos(self):
+        return ops.acos(self)
+
+    def atan(self):
+        return ops.atan(self)
+
+    def atan2(self, other):
+        return ops.atan2(self, other)
+
+    def sinh(self):
+        return ops.sinh(self)
+
+    def cosh(self):
+        return ops.cosh(self)
+
     def tanh(self):
         return ops.tanh(self)
 
@@ -412,6 +464,21 @@ class Tensor(Value):
 
     def erf(self):
         return ops.erf(self)
+
+    def lerp(self, end, weight):
+        return ops.lerp(self, end, weight)
+
+    def floor(self):
+        return ops.floor(self)
+
+    def ceil(self):
+        return ops.ceil(self)
+
+    def trunc(self):
+        return ops.trunc(self)
+
+    def round(self, decimals=0):
+        return ops.round(self, decimals=decimals)
 
     def sign(self):
         return ops.sign(self)
@@ -427,6 +494,9 @@ class Tensor(Value):
 
     def minimum(self, other):
         return ops.minimum(self, other)
+
+    def masked_fill(self, mask, value):
+        return ops.masked_fill(self, mask, value)
 
     def where(self, condition, other):
         return ops.where(condition, self, other)
@@ -464,6 +534,9 @@ class Tensor(Value):
     def isfinite(self):
         return ops.isfinite(self)
 
+    def isinf(self):
+        return ops.isinf(self)
+
     def relu(self):
         return ops.relu(self)
 
@@ -483,6 +556,12 @@ class Tensor(Value):
 
     def prod(self, dim=None, keepdim=False):
         return ops.prod(self, dim, keepdim)
+
+    def all(self, dim=None, keepdim=False):
+        return ops.all(self, dim, keepdim)
+
+    def any(self, dim=None, keepdim=False):
+        return ops.any(self, dim, keepdim)
 
     def amax(self, dim=None, keepdim=False):
         return ops.amax(self, dim, keepdim)
@@ -516,6 +595,15 @@ class Tensor(Value):
 
     def norm(self, p=2, dim=None, keepdim=False):
         return ops.norm(self, p, dim, keepdim)
+
+    def sort(self, dim=-1, descending=False, stable=False):
+        return ops.sort(self, dim, descending, stable)
+
+    def argsort(self, dim=-1, descending=False, stable=False):
+        return ops.argsort(self, dim, descending, stable)
+
+    def topk(self, k, dim=-1, largest=True, sorted=True):
+        return ops.topk(self, k, dim, largest, sorted)
 
     # shape
 
@@ -552,6 +640,9 @@ class Tensor(Value):
     def repeat(self, *sizes):
         return ops.repeat(self, *sizes)
 
+    def tile(self, *dims):
+        return ops.tile(self, *dims)
+
     def flip(self, *dims):
         return ops.flip(self, dims=dims[0] if len(dims) == 1 else dims)
 
@@ -570,6 +661,9 @@ class Tensor(Value):
     def narrow(self, dim, start, length):
         return ops.narrow(self, dim, start, length)
 
+    def select(self, dim, index):
+        return ops.select(self, dim, index)
+
     def tril(self, diagonal=0):
         return ops.tril(self, diagonal)
 
@@ -579,6 +673,9 @@ class Tensor(Value):
     def diagonal(self, offset=0, dim1=0, dim2=1):
         return ops.diagonal(self, offset, dim1, dim2)
 
+    def diag(self, diagonal=0):
+        return ops.diag(self, diagonal)
+
     # indexing
 
     def index_select(self, dim, index):
@@ -587,11 +684,17 @@ class Tensor(Value):
     def gather(self, dim, index):
         return ops.gather(self, dim, index)
 
-    def scatter(self, dim, index, src):
-        return ops.scatter(self, dim, index, src)
+    def take_along_dim(self, indices, dim=None):
+        return ops.take_along_dim(self, indices, dim)
+
+    def scatter(self, dim, index, src, reduce=None):
+        return ops.scatter(self, dim, index, src, reduce)
 
     def scatter_add(self, dim, index, src):
         return ops.scatter_add(self, dim, index, src)
+
+    def scatter_reduce(self, dim, index, src, reduce, include_self=True):
+        return ops.scatter_reduce(self, dim, index, src, reduce, include_self)
 
     # products
 
@@ -604,11 +707,29 @@ class Tensor(Value):
     def bmm(self, other):
         return ops.bmm(self, other)
 
+    def mv(self, other):
+        return ops.mv(self, other)
+
+    def addmm(self, mat1, mat2, beta=1, alpha=1):
+        return ops.addmm(self, mat1, mat2, beta, alpha)
+
     def dot(self, other):
         return ops.dot(self, other)
 
     def outer(self, other):
         return ops.outer(self, other)
+
+    def det(self):
+        return ops.decomposition.det(self)
+
+    def slogdet(self):
+        return ops.decomposition.slogdet(self)
+
+    def inverse(self):
+        return ops.decomposition.inv(self)
+
+    def pinverse(self):
+        return ops.decomposition.pinv(self)
 
 
 def _filled(cls, data, source=None, changed=None):
@@ -675,14 +796,17 @@ def _refuse_in_place(tensor, sign):
 
 # NumPy's universal functions that record when they are called with a Tensor
 UFUNCS = {
-    "add": ops.add, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.div, "true_divide": ops.div, "power": ops.pow,
-    "float_power": ops.pow, "negative": ops.neg, "absolute": ops.abs, "fabs": ops.abs, "exp": ops.exp, "expm1": ops.expm1,
-    "log": ops.log, "log1p": ops.log1p, "sqrt": ops.sqrt, "square": ops.square, "reciprocal": ops.reciprocal, "sin": ops.sin,
-    "cos": ops.cos, "tan": ops.tan, "tanh": ops.tanh, "sign": ops.sign, "heaviside": ops.heaviside, "maximum": ops.maximum,
-    "minimum": ops.minimum, "equal": ops.eq, "not_equal": ops.ne, "less": ops.lt, "less_equal": ops.le, "greater": ops.gt,
-    "greater_equal": ops.ge, "logical_and": ops.logical_and, "logical_or": ops.logical_or, "logical_not": ops.logical_not,
-    "bitwise_and": Tensor.__and__, "bitwise_or": Tensor.__or__, "invert": Tensor.__invert__,
-    "isnan": ops.isnan, "isfinite": ops.isfinite, "matmul": ops.matmul,
+    "add": ops.add, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.true_divide, "true_divide": ops.true_divide,
+    "power": ops.pow, "float_power": ops.pow, "negative": ops.neg, "absolute": ops.abs, "fabs": ops.abs, "exp": ops.exp,
+    "expm1": ops.expm1, "log": ops.log, "log1p": ops.log1p, "sqrt": ops.sqrt, "square": ops.square, "reciprocal": ops.reciprocal,
+    "sin": ops.sin, "cos": ops.cos, "tan": ops.tan, "tanh": ops.tanh, "sign": ops.sign, "heaviside": ops.heaviside,
+    "maximum": ops.maximum, "minimum": ops.minimum, "equal": ops.eq, "not_equal": ops.ne, "less": ops.lt, "less_equal": ops.le,
+    "greater": ops.gt, "greater_equal": ops.ge, "logical_and": ops.logical_and, "logical_or": ops.logical_or,
+    "logical_not": ops.logical_not, "bitwise_and": Tensor.__and__, "bitwise_or": Tensor.__or__, "invert": Tensor.__invert__,
+    "isnan": ops.isnan, "isfinite": ops.isfinite, "isinf": ops.isinf, "matmul": ops.matmul, "log2": ops.log2, "log10": ops.log10,
+    "logaddexp": ops.logaddexp, "sinh": ops.sinh, "cosh": ops.cosh, "arcsin": ops.asin, "arccos": ops.acos, "arctan": ops.atan,
+    "arctan2": ops.atan2, "floor": ops.floor, "ceil": ops.ceil, "trunc": ops.trunc, "rint": ops.round,
+    "floor_divide": ops.floor_divide, "remainder": ops.remainder,
 }  # fmt: skip
 
 

@@ -11,7 +11,16 @@ BLAME = ("bad", "awful", "dull", "tired", "empty", "clumsy", "annoying")
 STRONGER = ("very", "really", "rather", "quite", "truly")
 NEGATIONS = ("not", "never", "hardly")
 DENIALS = ("i do not think that", "nobody can say that", "it is not true that")
-ASIDES = ("i think that", "they say that", "to be honest")
+ASIDES = ("i think that", "they say that", "to be frank")
+WORDS = tuple(
+    sorted(
+        {
+            word
+            for part in (*SUBJECTS, *VERBS, *PRAISE, *BLAME, *STRONGER, *NEGATIONS, *DENIALS, *ASIDES, "but")
+            for word in part.split()
+        }
+    )
+)
 
 
 def _one_of(rng, words):

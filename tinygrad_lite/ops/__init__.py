@@ -4,20 +4,29 @@ from . import (
     activation,
     clockwork,
     columns,
+    comparison,
+    contraction,
     convolution,
     correlation,
+    decomposition,
     elementwise,
+    functions,
     gates,
     indexing,
     linalg,
     loss,
     normalisation,
+    norms,
     pooling,
     random,
     recurrence,
     reduction,
+    rounding,
+    scattering,
     sequence,
     shape,
+    sorting,
+    triangles,
     unrolled,
     update,
     windows,
@@ -25,8 +34,10 @@ from . import (
 from .activation import *
 from .clockwork import *
 from .columns import *
+from .contraction import *
 from .convolution import *
 from .elementwise import *
+from .functions import *
 from .indexing import *
 from .linalg import *
 from .loss import *
@@ -34,6 +45,10 @@ from .normalisation import *
 from .pooling import *
 from .recurrence import *
 from .reduction import *
+from .rounding import *
+from .scattering import *
 from .sequence import *
 from .shape import *
+from .sorting import *
+from .triangles import *
 from .update import *

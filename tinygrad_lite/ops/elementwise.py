@@ -1,4 +1,4 @@
-"""Element-wise arithmetic, functions and comparisons. All broadcast as NumPy's."""
+"""Element-wise arithmetic, functions and choice; comparisons join them from comparison.py. All broadcast as NumPy's."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import math
 import numpy as np
 
 from .. import kernels
-from ..dtypes import promote, result_dtype
+from ..dtypes import promote
 from ..graph import add, cast
 from ..kernels import threads
 from ..kernels.pool import LARGE, empty_like
 from ..primitive import primitive
+from .comparison import eq, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, lt, ne
 
 __all__ = [
-    "abs", "add", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isnan", "le",
-    "log", "log1p", "logical_and", "logical_not", "logical_or", "lt", "maximum", "minimum", "mul", "ne", "neg", "pow",
-    "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "where", "zeros_like",
+    "abs", "add", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isinf", "isnan",
+    "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "lt", "masked_fill", "maximum", "minimum", "mul", "ne", "neg",
+    "pow", "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "true_divide", "where", "zeros_like",
 ]  # fmt: skip
 
 
@@ -45,13 +46,23 @@ def mul(x, y):
 mul.derivatives(lambda g, y: g * y, lambda g, x: g * x)
 
 
-@primitive(broadcasts=True, promotes="float")
-def div(x, y):
+@primitive(broadcasts=True, promotes="float", name="div")
+def true_divide(x, y):
     """x / y; integers become floats."""
     return x / y
 
 
-div.derivatives(lambda g, y: g / y, lambda g, y, out: -g * out / y)
+true_divide.derivatives(lambda g, y: g / y, lambda g, y, out: -g * out / y)
+
+
+def div(x, y, rounding_mode=None):
+    """x / y; integers become floats. ``rounding_mode`` "floor" rounds down, "trunc" towards 0: integers stay integers, and the
+    derivative is 0."""
+    if rounding_mode is None:
+        return true_divide(x, y)
+    from .rounding import rounded_quotient
+
+    return rounded_quotient(x, y, rounding_mode)
 
 
 @primitive(promotes=True)
@@ -253,6 +264,16 @@ def where(condition, x, y):
 where.derivatives(None, lambda g, condition: where(condition, g, 0.0), lambda g, condition: where(condition, 0.0, g))
 
 
+def masked_fill(x, mask, value):
+    """``value`` (a number or a 0-d Tensor) where the boolean ``mask`` holds, else ``x``, whose dtype stays."""
+    if getattr(value, "ndim", 0):
+        raise ValueError(f"masked_fill: value must be a number or a 0-d Tensor, got {tuple(value.shape)}; where takes others")
+    dtype = getattr(value, "dtype", None) or np.asarray(value).dtype
+    if dtype.kind != x.dtype.kind and (dtype.kind == "f" or x.dtype.kind == "b"):
+        raise TypeError(f"masked_fill: value is {dtype}, which {x.dtype} does not hold: convert x first")
+    return where(mask, cast(value, dtype=x.dtype) if dtype.kind == "f" and hasattr(value, "dtype") else value, x)
+
+
 @primitive(broadcasts=True, promotes=True)
 def maximum(x, y):
     """The larger of x and y; at a tie each gets half of the gradient."""
@@ -275,23 +296,26 @@ minimum.derivatives(
 )
 
 
-@primitive(promotes=True)
-def clamp(x, *, min=None, max=None):
-    """``x`` limited to [min, max]; the gradient passes where x lies in it, the bounds included."""
+@primitive(broadcasts=True, promotes=True)
+def clamp(x, min=None, max=None):
+    """``x`` limited to [min, max], numbers or Tensors; where min > max it is max. The gradient passes where x lies in it, the
+    bounds included, else to the bound."""
     if min is None and max is None:
         raise ValueError("give min, max or both")
-    if x.dtype.kind != "f":
-        x = x.astype(result_dtype([x, min, max]), copy=False)
     return np.clip(x, min, max)
 
 
-clamp.derivatives(lambda g, x, min, max: where(_inside(x, min, max), g, 0.0))
-
-
-def _inside(x, min, max):
+def _to_x(g, x, min, max):
     if min is None:
-        return x <= max
-    return x >= min if max is None else (x >= min) & (x <= max)
+        return where(x <= max, g, 0.0)
+    return where(x >= min, g, 0.0) if max is None else where((x >= min) & (x <= max), g, 0.0)
+
+
+clamp.derivatives(
+    _to_x,
+    lambda g, x, min, max: where(x < min if max is None else (x < min) & (min < max), g, 0.0),
+    lambda g, x, min, max: where(x > max if min is None else (x > max) | (max < min), g, 0.0),
+)
 
 
 @primitive(promotes=True)
@@ -316,72 +340,3 @@ heaviside.derivatives(lambda g: zeros_like(g), lambda g, x: where(x == 0, g, 0.0
 def zeros_like(x, *, dtype=None):
     """Zeros of the shape and dtype of ``x``."""
     return np.zeros_like(x, dtype=dtype)
-
-
-# -- comparisons: no derivative -----------------------------------------------------------------------------------
-
-
-@primitive(broadcasts=True, promotes=True)
-def eq(x, y):
-    """x == y."""
-    return np.equal(x, y)
-
-
-@primitive(broadcasts=True, promotes=True)
-def ne(x, y):
-    """x != y."""
-    return np.not_equal(x, y)
-
-
-@primitive(broadcasts=True, promotes=True)
-def lt(x, y):
-    """x < y."""
-    return np.less(x, y)
-
-
-@primitive(broadcasts=True, promotes=True)
-def le(x, y):
-    """x <= y."""
-    return np.less_equal(x, y)
-
-
-@primitive(broadcasts=True, promotes=True)
-def gt(x, y):
-    """x > y."""
-    return np.greater(x, y)
-
-
-@primitive(broadcasts=True, promotes=True)
-def ge(x, y):
-    """x >= y."""
-    return np.greater_equal(x, y)
-
-
-@primitive(broadcasts=True)
-def logical_and(x, y):
-    """Both are true (not zero)."""
-    return np.logical_and(x, y)
-
-
-@primitive(broadcasts=True)
-def logical_or(x, y):
-    """One or both are true (not zero)."""
-    return np.logical_or(x, y)
-
-
-@primitive
-def logical_not(x):
-    """``x`` is false (zero)."""
-    return np.logical_not(x)
-
-
-@primitive
-def isnan(x):
-    """x is not a number."""
-    return np.isnan(x)
-
-
-@primitive
-def isfinite(x):
-    """x is neither infinite nor NaN."""
-    return np.isfinite(x)

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from .. import kernels
+from ..graph import broadcast_to
 from ..primitive import primitive
 from ..record import Value
 from .shape import canonical_dim, reshape_to, slice_items
 
 __all__ = [
-    "embedding", "gather", "getitem", "index_select", "one_hot", "scatter", "scatter_add", "scatter_zeros", "take_along",
+    "embedding", "gather", "getitem", "index_select", "one_hot", "scatter_zeros", "take_along", "take_along_dim",
 ]  # fmt: skip
 
 
@@ -138,59 +139,20 @@ def gather(x, dim, index):
     return take_along(x, index, dim=dim)
 
 
-def _of_index_shape(src, index):
-    """PyTorch's rule: ``src`` may be larger than ``index``; only that part of it is used. A number fills it."""
-    index = index.data if isinstance(index, Value) else np.asarray(index)
-    if isinstance(src, (int, float, bool, np.generic)):
-        return src
-    if src.shape == index.shape:
-        return src
-    if src.ndim != index.ndim or any(n < m for n, m in zip(src.shape, index.shape)):
-        raise ValueError(f"scatter: src {src.shape} must be at least as large as index {index.shape} in every dimension")
-    return slice_items(src, index=tuple(slice(n) for n in index.shape))
-
-
-def scatter_add(x, dim, index, src):
-    """``x`` with out[index[i, j], j] += src[i, j] for dim 0, and so on; repeated indices add up."""
-    src = _of_index_shape(src, index)
-    if not hasattr(src, "shape"):
-        src = np.full(index.shape, src, x.dtype)
-    return x + scatter_zeros(src, index, shape=x.shape, dim=dim)
-
-
-@primitive(name="scatter")
-def scatter_at(x, index, src, *, dim):
-    """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays."""
+def take_along_dim(x, indices, dim=None):
+    """As `gather`, where sizes of 1 of ``x`` and ``indices`` broadcast beside ``dim``; without ``dim`` both are flattened."""
+    if dim is None:
+        return take_along(reshape_to(x, shape=(-1,)), reshape_to(indices, shape=(-1,)), dim=0)
+    if x.ndim != indices.ndim:
+        raise ValueError(f"take_along_dim: x {tuple(x.shape)} and indices {tuple(indices.shape)} need as many dimensions")
     dim = canonical_dim(dim, x.ndim)
-    _check_along(x.shape, index, dim)
-    if isinstance(src, np.ndarray) and src.dtype != x.dtype:
-        raise TypeError(f"src is {src.dtype}, x is {x.dtype}: bring them to one dtype with .to(dtype)")
-    out = x.copy()
-    out[_grid(index, dim)] = src
-    return out
-
-
-@primitive
-def last_written(index, *, shape, dim):
-    """Which elements of ``index`` are the last to name their place in ``shape``."""
-    order = np.arange(index.size).reshape(index.shape)
-    winner = np.zeros(shape, np.int64)
-    winner[_grid(index, canonical_dim(dim, len(shape)))] = order
-    return winner[_grid(index, canonical_dim(dim, len(shape)))] == order
-
-
-def _kept_of_source(g, x_shape, index, dim):
-    from .elementwise import where
-
-    return where(last_written(index, shape=x_shape, dim=dim), take_along(g, index, dim=dim), 0.0)
-
-
-scatter_at.derivatives(lambda g, index, dim: scatter_at(g, index, 0.0, dim=dim), None, _kept_of_source)
-
-
-def scatter(x, dim, index, src):
-    """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays."""
-    return scatter_at(x, index, _of_index_shape(src, index), dim=dim)
+    if not x.ndim:
+        return take_along(x, indices, dim=0)
+    beside = [m if n == 1 else n for n, m in zip(x.shape, indices.shape)]
+    if any(d != dim and m not in (1, n) for d, (n, m) in enumerate(zip(beside, indices.shape))):
+        raise ValueError(f"take_along_dim: x {tuple(x.shape)} and indices {tuple(indices.shape)} do not broadcast beside dim {dim}")
+    x, indices = (broadcast_to(t, shape=(*beside[:dim], t.shape[dim], *beside[dim + 1 :])) for t in (x, indices))
+    return take_along(x, indices, dim=dim)
 
 
 # -- rows --------------------------------------------------------------------------------------------------------

@@ -10,14 +10,13 @@ import numpy as np
 
 from .. import kernels
 from ..errors import describe
-from ..graph import broadcast_to
 from ..kernels.pool import LARGE, empty
 from ..primitive import primitive
 from ..record import last_change
 from ..state import local, setting
-from .shape import diagonal, reshape_to, unsqueeze
+from .shape import reshape_to, unsqueeze
 
-__all__ = ["bmm", "dot", "einsum", "linear", "matmul", "mm", "outer"]
+__all__ = ["addmm", "bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
 
 
 def _check_same_dtype(x, y, names=("x", "y")):
@@ -76,6 +75,24 @@ def mm(x, y):
     """Product of two matrices."""
     _needs_dims("mm", 2, x, y)
     return matmul_nd(x, y)
+
+
+def mv(x, y):
+    """Product of a matrix and a vector."""
+    if x.ndim != 2 or y.ndim != 1:
+        raise ValueError(f"mv: expected a matrix and a vector, got {tuple(x.shape)} and {tuple(y.shape)}")
+    return matmul(x, y)
+
+
+def addmm(x, mat1, mat2, beta=1, alpha=1):
+    """beta x + alpha (mat1 @ mat2), where ``x`` broadcasts to the product; with beta = 0 what ``x`` holds does not count."""
+    product = mm(mat1, mat2)
+    if x.ndim > 2 or any(n not in (1, m) for n, m in zip(x.shape[::-1], product.shape[::-1])):
+        raise ValueError(f"addmm: x {tuple(x.shape)} does not broadcast to the product {tuple(product.shape)}")
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product
+    return product + (x if beta == 1 else x * beta)
 
 
 def bmm(x, y):
@@ -245,88 +262,3 @@ linear_input.derivatives(lambda h, weight: linear(h, weight), lambda h, g: linea
 linear_weight.derivatives(lambda h, x: linear(x, h), lambda h, g: linear_input(g, h))
 linear_bias.derivatives(lambda h, g_shape: repeat_rows(h, shape=g_shape))
 repeat_rows.derivatives(lambda h: linear_bias(h))
-
-
-# -- einsum ------------------------------------------------------------------------------------------------------
-
-
-@primitive(name="einsum")
-def einsum_of(*operands, equation):
-    """Sum of products over the letters that ``equation`` does not put out; no letter stands twice in one operand."""
-    for x in operands[1:]:
-        _check_same_dtype(operands[0], x, ("one operand", "another"))
-    out = np.einsum(equation, *operands, optimize=len(operands) > 1)
-    return out.copy() if len(operands) == 1 else out  # of one operand NumPy may give a view
-
-
-def _einsum_rule(g, i, inputs, equation):
-    adjoint, alone = _adjoint_equation(equation, i)
-    result = einsum_of(g, *inputs[:i], *inputs[i + 1 :], equation=adjoint)
-    if any(alone):
-        shape = inputs[i].shape
-        result = broadcast_to(reshape_to(result, shape=tuple(1 if a else n for a, n in zip(alone, shape))), shape=shape)
-    return result
-
-
-def _adjoint_equation(equation, i):
-    """The equation of the gradient of operand ``i``, and for each of its letters whether it stands nowhere else: it was
-    summed, so the gradient is repeated along it."""
-    left, out = equation.split("->")
-    terms = left.split(",")
-    target, others = terms.pop(i), [out, *terms]
-    known = set("".join(others))
-    return f"{','.join(others)}->{''.join(c for c in target if c in known)}", [c not in known for c in target]
-
-
-einsum_of.derivatives(each=_einsum_rule)
-
-
-def einsum(equation, *operands):
-    """Einstein's sum convention: ``einsum("bij,bjk->bik", x, y)``. Without ``->`` the letters that stand once are put out in
-    alphabetical order; ``...`` stands for leading dimensions that broadcast; a letter twice in one operand takes its diagonal."""
-    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
-        operands = operands[0]
-    equation = equation.replace(" ", "")
-    left, arrow, out = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(f"einsum: {equation!r} names {len(terms)} operands, {len(operands)} are given")
-    ellipsis = [t.ndim - len(term.replace("...", "")) if "..." in term else 0 for term, t in zip(terms, operands)]
-    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in equation]
-    lead = "".join(free[: max(ellipsis)]) if ellipsis else ""
-    terms = [term.replace("...", lead[len(lead) - n :]) for term, n in zip(terms, ellipsis)]
-    letters = "".join(terms)
-    if not arrow:
-        out = lead + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in lead))
-    out = out.replace("...", lead)
-    for term, t in zip(terms, operands):
-        if len(term) != t.ndim:
-            raise ValueError(f"einsum: {term!r} names {len(term)} dimensions, the operand is {t.shape}")
-    if len(set(out)) != len(out) or set(out) - set(letters):
-        raise ValueError(f"einsum: each letter of the output {out!r} must stand there once and in an operand")
-    plain = [_without_repetition(term, t) for term, t in zip(terms, operands)]
-    sizes = {}
-    for term, t in plain:
-        for c, n in zip(term, t.shape):
-            if sizes.setdefault(c, n) != n and 1 not in (n, sizes[c]):
-                raise ValueError(f"einsum: {c!r} is {sizes[c]} in one operand and {n} in another ({equation!r})")
-            sizes[c] = max(sizes[c], n) if n and sizes[c] else 0
-    plain = [_to_sizes(term, t, sizes) for term, t in plain]
-    return einsum_of(*(t for _, t in plain), equation=f"{','.join(term for term, _ in plain)}->{out}")
-
-
-def _without_repetition(term, t):
-    for c in dict.fromkeys(term):
-        while term.count(c) > 1:
-            first, second = term.index(c), term.rindex(c)
-            t = diagonal(t, 0, first, second)
-            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + c
-    return term, t
-
-
-def _to_sizes(term, t, sizes):
-    """An operand whose size 1 broadcasts against another's size."""
-    shape = tuple(sizes[c] for c in term)
-    if shape != tuple(t.shape):
-        t = broadcast_to(t, shape=shape)
-    return term, t

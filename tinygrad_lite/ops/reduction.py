@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections import namedtuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from .indexing import scatter_zeros
 from .shape import canonical_dim, canonical_dims, flip, reshape_to, slice_items
 
 __all__ = [
-    "amax", "amin", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum",
+    "var",
 ]  # fmt: skip
 
 
@@ -206,16 +208,29 @@ def min(x, dim=None, keepdim=False):
 
 
 def var(x, dim=None, correction=1, keepdim=False):
-    """The variance, the sum of squared deviations divided by the number of elements less ``correction``."""
+    """The variance, the sum of squared deviations divided by the number of elements less ``correction``. Where nothing is left
+    of that it is infinite, and NaN of equal elements."""
     count = _count(x.shape, dim)
     deviation = x - mean(x, dim=dim, keepdim=True)
     total = sum(ew.square(deviation), dim=dim, keepdim=keepdim)
-    return total / float(count - correction) if count > correction else total * float("nan")
+    if count > correction:
+        return total / float(count - correction)
+    return total * ew.cast(ew.where(total > 0, math.inf, math.nan), dtype=x.dtype)
 
 
 def std(x, dim=None, correction=1, keepdim=False):
     """The standard deviation, the root of `var`; its derivative at 0 is 0."""
     return _power(var(x, dim, correction, keepdim), 0.5)
+
+
+def all(x, dim=None, keepdim=False):
+    """Whether all elements are true (not zero)."""
+    return ew.eq(sum(ew.eq(x, 0), dim=dim, keepdim=keepdim), 0)
+
+
+def any(x, dim=None, keepdim=False):
+    """Whether some element is true (not zero)."""
+    return ew.gt(sum(ew.ne(x, 0), dim=dim, keepdim=keepdim), 0)
 
 
 def _power(x, exponent):

@@ -14,8 +14,8 @@ from ..primitive import primitive
 from ..record import Value
 
 __all__ = [
-    "broadcast_to", "cat", "chunk", "diagonal", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll",
-    "slice_items", "split", "squeeze", "stack", "transpose", "tril", "triu", "unbind", "unslice", "unsqueeze", "view",
+    "broadcast_to", "cat", "chunk", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll", "select",
+    "slice_items", "split", "squeeze", "stack", "tile", "transpose", "unbind", "unslice", "unsqueeze", "view",
 ]  # fmt: skip
 
 
@@ -187,32 +187,14 @@ def narrow(x, dim, start, length):
     return slice_items(x, index=(slice(None),) * dim + (slice(start, start + length),))
 
 
-@primitive(view=True, name="diagonal")
-def diagonal_of(x, *, offset, dim1, dim2):
-    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
-    return np.diagonal(x, offset, dim1, dim2)
-
-
-@primitive
-def undiagonal(x, *, offset, dim1, dim2, shape):
-    """Zeros of ``shape`` with ``x`` on a diagonal: the adjoint of `diagonal`."""
-    out = np.zeros(shape, x.dtype)
-    lead = out.transpose(*(d for d in range(len(shape)) if d not in (dim1, dim2)), dim1, dim2)
-    k = np.arange(x.shape[-1])
-    lead[..., k + builtins.max(-offset, 0), k + builtins.max(offset, 0)] = x
-    return out
-
-
-diagonal_of.derivatives(lambda g, x_shape, offset, dim1, dim2: undiagonal(g, offset=offset, dim1=dim1, dim2=dim2, shape=x_shape))
-undiagonal.derivatives(lambda g, offset, dim1, dim2: diagonal_of(g, offset=offset, dim1=dim1, dim2=dim2))
-
-
-def diagonal(x, offset=0, dim1=0, dim2=1):
-    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
-    dim1, dim2 = canonical_dim(dim1, x.ndim), canonical_dim(dim2, x.ndim)
-    if dim1 == dim2:
-        raise ValueError(f"diagonal: dim1 and dim2 are both dimension {dim1}")
-    return diagonal_of(x, offset=offset, dim1=dim1, dim2=dim2)
+def select(x, dim, index):
+    """The slice of ``x`` at ``index`` along ``dim``, without that dimension."""
+    if x.ndim == 0:
+        raise ValueError("select: a 0-dimensional Tensor has no slices")
+    dim = canonical_dim(dim, x.ndim)
+    if not -x.shape[dim] <= index < x.shape[dim]:
+        raise IndexError(f"select: index {index} is out of range for size {x.shape[dim]} of dim {dim} (x is {tuple(x.shape)})")
+    return slice_items(x, index=(slice(None),) * dim + (int(index),))
 
 
 # -- several in, several out -------------------------------------------------------------------------------------
@@ -348,29 +330,7 @@ def repeat(x, *sizes):
     )
 
 
-# -- triangles ---------------------------------------------------------------------------------------------------
-
-
-def _check_matrix(x):
-    if x.ndim < 2:
-        raise ValueError("x must have at least two dimensions")
-
-
-@primitive
-def tril(x, *, diagonal=0):
-    """The lower triangle of the last two dimensions, zeros above ``diagonal``."""
-    _check_matrix(x)
-    return np.tril(x, diagonal)
-
-
-tril.derivatives(lambda g, diagonal: tril(g, diagonal=diagonal))
-
-
-@primitive
-def triu(x, *, diagonal=0):
-    """The upper triangle of the last two dimensions, zeros below ``diagonal``."""
-    _check_matrix(x)
-    return np.triu(x, diagonal)
-
-
-triu.derivatives(lambda g, diagonal: triu(g, diagonal=diagonal))
+def tile(x, *dims):
+    """As `repeat`; where ``dims`` are fewer than the dimensions of ``x`` they are the last ones."""
+    dims = as_shape(dims)
+    return repeat(x, (1,) * (x.ndim - len(dims)) + dims)

@@ -25,9 +25,9 @@ class Captioner(nn.Module):
 
     def __init__(self, words, channels=3, side=24, size=128, dtype=None):
         self.encoder = nn.Sequential(
-            nn.Conv2d(channels, 32, 3, padding=1, dtype=dtype), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 32, 3, padding=1, dtype=dtype), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(32 * (side // 4) ** 2, size, dtype=dtype), nn.Tanh(),
+            nn.Conv2d(channels, 32, 3, padding=1, dtype=dtype), nn.BatchNorm2d(32, dtype=dtype), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1, dtype=dtype), nn.BatchNorm2d(64, dtype=dtype), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(64 * (side // 4) ** 2, size, dtype=dtype), nn.Tanh(),
         )  # fmt: skip
         self.vectors, self.decoder = nn.Embedding(words, size, dtype=dtype), nn.LSTM(size, size, dtype=dtype)
         self.logits = nn.Linear(size, words, dtype=dtype)

@@ -1,0 +1,82 @@
+"""Comparisons and tests of values: their results are booleans and have no derivative. All broadcast as NumPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..primitive import primitive
+
+__all__ = [
+    "eq", "ge", "gt", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "lt", "ne",
+]  # fmt: skip
+
+
+@primitive(broadcasts=True, promotes=True)
+def eq(x, y):
+    """x == y."""
+    return np.equal(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def ne(x, y):
+    """x != y."""
+    return np.not_equal(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def lt(x, y):
+    """x < y."""
+    return np.less(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def le(x, y):
+    """x <= y."""
+    return np.less_equal(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def gt(x, y):
+    """x > y."""
+    return np.greater(x, y)
+
+
+@primitive(broadcasts=True, promotes=True)
+def ge(x, y):
+    """x >= y."""
+    return np.greater_equal(x, y)
+
+
+@primitive(broadcasts=True)
+def logical_and(x, y):
+    """Both are true (not zero)."""
+    return np.logical_and(x, y)
+
+
+@primitive(broadcasts=True)
+def logical_or(x, y):
+    """One or both are true (not zero)."""
+    return np.logical_or(x, y)
+
+
+@primitive
+def logical_not(x):
+    """``x`` is false (zero)."""
+    return np.logical_not(x)
+
+
+@primitive
+def isnan(x):
+    """x is not a number."""
+    return np.isnan(x)
+
+
+@primitive
+def isfinite(x):
+    """x is neither infinite nor NaN."""
+    return np.isfinite(x)
+
+
+def isinf(x):
+    """x is infinite, of either sign."""
+    return logical_not(logical_or(isfinite(x), isnan(x)))
