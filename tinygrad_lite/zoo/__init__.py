@@ -1,1 +1,14 @@
 """Every model of the lectures, one file for each family, built from nn and ops."""
+
+from .captioning import Captioner
+from .inception import GoogLeNet, GoogLeNetOutputs, Inception, googlenet_loss
+from .language import LanguageModel, NGram
+from .lenet import LeNet5
+from .resnet import ResidualBlock, ResNet, ResNet20
+from .sequences import ManyToMany, ManyToOne
+from .series import SeriesCNN
+from .small_cnn import SmallCNN
+from .stages import ThreeStages
+from .translation import EncoderDecoder
+from .trees import RecursiveNetwork, Tree, TreeLSTM
+from .video import VideoCNN
