@@ -51,7 +51,7 @@ def moving_shapes(batch, steps=8, side=16, size=5, noise=0.1, turns=False, rng=N
     return x, shapes, directions
 
 
-def scene(first, relation, second, side=24, size=7, rng=None):
+def scene(first, relation, second, side=24, size=9, rng=None):
     """(3, side, side) float32: the shape ``first`` (colour, shape) "left of" or "above" the ``second``."""
     rng = rng or generator()
     image = np.zeros((3, side, side), np.float32)
