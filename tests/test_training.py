@@ -259,7 +259,7 @@ class Twice(optim.SGD):
         return closure()
 
 
-def test_an_optimiser_that_needs_a_closure_gets_it():
+def test_an_optimiser_that_takes_a_closure_gets_it():
     model, loader, _ = task()
     batches, losses = len(loader), []
     note = StopAt("on_step_end", -1)

@@ -136,7 +136,7 @@ def fit(
 
 def _steps(run, loss, clip, advance, bar):
     """The updates of one epoch."""
-    asks = _needed(run.optimizer.step)  # L-BFGS computes the gradients at several places
+    asks = len(inspect.signature(run.optimizer.step).parameters) > 0  # L-BFGS computes the gradients at several places
     for inputs, target in run.batches():
         found = []
 
@@ -187,13 +187,9 @@ def _advance(schedule):
     """A function of a value that steps ``schedule``, with the value if it cannot do without; None without one."""
     if schedule is None:
         return None
-    return schedule.step if _needed(schedule.step) else lambda value: schedule.step()
-
-
-def _needed(method):
-    """Whether ``method`` cannot be called without an argument."""
-    parameters = inspect.signature(method).parameters.values()
-    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    parameters = inspect.signature(schedule.step).parameters.values()
+    needed = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return schedule.step if needed else lambda value: schedule.step()
 
 
 def clip_norm(parameters, most):
