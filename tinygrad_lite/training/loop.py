@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ops.random import get_rng_state, set_rng_state
 from .callbacks import EarlyStopping
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, state_of
 from .evaluation import ACCURACY, Means, check_metrics, evaluate
 from .history import History
 from .log import Log
@@ -35,7 +35,7 @@ class Run:
         self.loader, self.held_out, self.metrics, self.epochs, self.callbacks = loader, held_out, metrics, epochs, callbacks
         self.history, self.means = History(), Means()
         self.epoch = self.step = self.batch = 0
-        self.loss = self.stopped = self.generator_at_epoch = None
+        self.loss = self.stopped = self.at_epoch = None
         self.began = time.perf_counter()  # of this epoch, moved back by what it took before a resumed run was stopped
 
     def stop(self, reason="a callback stopped the run"):
@@ -55,18 +55,29 @@ class Run:
 
     def batches(self):
         """Those of this epoch, without the ones that a resumed run has done."""
-        if hasattr(self.loader, "load_state_dict"):
-            return iter(self.loader)  # it goes on by itself
         if not self.batch:
-            self.generator_at_epoch = get_rng_state()
+            self.at_epoch = self.orders()
             return iter(self.loader)
-        now = get_rng_state()
-        set_rng_state(self.generator_at_epoch)
-        rest = iter(self.loader)
-        for _ in itertools.islice(rest, self.batch):
-            pass
-        set_rng_state(now)
+        now = self.orders()
+        self.set_orders(self.at_epoch)
+        if hasattr(self.loader, "from_batch"):
+            rest = self.loader.from_batch(self.batch)
+        else:
+            rest = iter(self.loader)
+            for _ in itertools.islice(rest, self.batch):
+                pass
+        self.set_orders(now)
         return rest
+
+    def orders(self):
+        """What decides the batches and all else that is drawn: the states of the generator and of the loader."""
+        return get_rng_state(), state_of(self.loader)
+
+    def set_orders(self, states):
+        """Go on from what `orders` gave."""
+        set_rng_state(states[0])
+        if states[1] is not None:
+            self.loader.load_state_dict(states[1])
 
 
 def fit(
