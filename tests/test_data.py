@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
-from tinygrad_lite.data import DataLoader, Dataset, TensorDataset, load_digits
+from tinygrad_lite.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset, load_digits, random_split
 from tinygrad_lite.data.digits import stratified
 
 PAIRS = TensorDataset(np.arange(10.0), np.arange(10))
@@ -84,3 +84,56 @@ def test_stratified_counts_are_exact():
     labels = np.repeat([0, 1, 2], [50, 30, 21])
     chosen = stratified(labels, 17, np.random.default_rng(0))
     assert len(set(chosen.tolist())) == 17 and np.abs(np.bincount(labels[chosen]) - np.array([50, 30, 21]) * 17 / 101).max() < 1
+
+
+# -- datasets of datasets --
+
+
+def test_subset_and_concat():
+    some = Subset(PAIRS, [3, -1, 3])
+    assert [int(y.data) for _, y in (some[k] for k in range(3))] == [3, 9, 3] and len(some) == 3
+    assert next(iter(DataLoader(some, 3)))[1].tolist() == [3, 9, 3]
+    assert next(iter(DataLoader(Subset(Squares(), [2, 5]), 2)))[1].tolist() == [4, 25]
+    both = Subset(PAIRS, [1]) + Subset(PAIRS, []) + Subset(PAIRS, [5, 6])
+    assert [int(both[k][1].data) for k in (0, 1, 2, -1, -3)] == [1, 5, 6, 6, 1] and len(both) == 3
+    for k in (3, -4):
+        with pytest.raises(IndexError, match=f"ConcatDataset: it has 3 examples, none of number {k}"):
+            both[k]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sizes"),
+    [
+        ([7, 3], [7, 3]),
+        ([0.7, 0.3], [7, 3]),
+        ([10, 0], [10, 0]),
+        ([0.5, 0.25, 0.25], [6, 2, 2]),
+        ([1 / 3] * 3, [4, 3, 3]),
+        ([1.0], [10]),
+    ],
+)
+def test_random_split(lengths, sizes):
+    parts = random_split(PAIRS, lengths, seed=1)
+    assert [len(p) for p in parts] == sizes
+    assert sorted(i for p in parts for i in p.indices.tolist()) == list(range(10))
+    same, other = random_split(PAIRS, lengths, seed=1), random_split(PAIRS, lengths, seed=2)
+    assert all((a.indices == b.indices).all() for a, b in zip(parts, same))
+    assert any((a.indices != b.indices).any() for a, b in zip(parts, other))
+    tl.manual_seed(4)
+    drawn = random_split(PAIRS, lengths)
+    tl.manual_seed(4)
+    assert all((a.indices == b.indices).all() for a, b in zip(drawn, random_split(PAIRS, lengths)))
+
+
+def test_what_datasets_of_datasets_refuse():
+    for lengths in ([5, 4], [0.5, 0.4], [0.7, 0.7]):
+        with pytest.raises(ValueError, match="lengths must add up to 10, or fractions to 1"):
+            random_split(PAIRS, lengths)
+    with pytest.raises(ValueError, match="lengths must not be negative"):
+        random_split(PAIRS, [11, -1])
+    with pytest.raises(IndexError, match="Subset: the dataset has 10 examples, none of number 10"):
+        Subset(PAIRS, [0, 10])
+    with pytest.raises(ValueError, match=r"Subset: indices must be integers \(n\), got \(2,\) float64"):
+        Subset(PAIRS, [0.5, 1])
+    with pytest.raises(ValueError, match="ConcatDataset: give at least one dataset"):
+        ConcatDataset([])

@@ -1,5 +1,7 @@
-"""Datasets and loaders."""
+"""Datasets and loaders; what is drawn or made, in files of their own."""
 
-from .dataset import DataLoader, Dataset, TensorDataset
+from .dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from .digits import load_digits
+from .idx import load_mnist, read_idx
+from .loader import DataLoader, collate
 from .sunspots import load_sunspots, windows

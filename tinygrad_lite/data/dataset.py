@@ -1,10 +1,13 @@
-"""Datasets, and the loader that makes batches of them."""
+"""Datasets: examples by number, and datasets made of others."""
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
+
 import numpy as np
 
-from ..dtypes import get_default_dtype
 from ..ops.random import generator
 from ..tensor import Tensor
 
@@ -12,15 +15,22 @@ from ..tensor import Tensor
 class Dataset:
     """Examples by number: define ``__len__`` and ``__getitem__``."""
 
+    whole_batches = False  # whether an array of numbers gives the batch of their examples
+
     def __len__(self):
         raise TypeError(f"{type(self).__name__} has no length: define __len__")
 
     def __getitem__(self, index):
         raise TypeError(f"{type(self).__name__} has no examples: define __getitem__(index)")
 
+    def __add__(self, other):
+        return ConcatDataset([self, other])
+
 
 class TensorDataset(Dataset):
     """Tensors or arrays of equal first size; example i is row i of each."""
+
+    whole_batches = True
 
     def __init__(self, *tensors):
         if not tensors:
@@ -38,44 +48,70 @@ class TensorDataset(Dataset):
         return tuple(Tensor(np.asarray(a[index])) for a in self.arrays)
 
 
-def collate(examples):
-    """Examples (numbers, arrays, Tensors, or tuples of them) stacked to a batch of Tensors."""
-    first = examples[0]
-    if isinstance(first, (tuple, list)):
-        return tuple(collate([e[k] for e in examples]) for k in range(len(first)))
-    arrays = [e.data if isinstance(e, Tensor) else np.asarray(e) for e in examples]
-    batch = np.stack(arrays)
-    return Tensor(batch.astype(get_default_dtype()) if batch.dtype == np.float64 and isinstance(first, float) else batch)
+class Subset(Dataset):
+    """The examples of ``dataset`` with the numbers ``indices``, in that order."""
 
+    def __init__(self, dataset, indices):
+        self.dataset, self.indices = dataset, np.asarray(indices)
+        if self.indices.ndim != 1 or (self.indices.size and self.indices.dtype.kind not in "iu"):
+            raise ValueError(f"Subset: indices must be integers (n), got {self.indices.shape} {self.indices.dtype}")
+        self.indices = self.indices.astype(np.int64)
+        wrong = (self.indices < -len(dataset)) | (self.indices >= len(dataset))
+        if wrong.any():
+            raise IndexError(f"Subset: the dataset has {len(dataset)} examples, none of number {self.indices[wrong][0]}")
 
-class DataLoader:
-    """Batches of a dataset, to loop over; each loop is one epoch.
-
-    dataset     a `Dataset`, or anything with a length and examples by number
-    batch_size  examples in a batch; the last one may be smaller unless ``drop_last``
-    shuffle     a new order in each epoch
-    seed        draw the orders from this seed alone; without it they come from the framework's generator (`manual_seed`)
-    collate_fn  makes a batch of a list of examples; without it a `TensorDataset` gives its rows at once
-    """
-
-    def __init__(self, dataset, batch_size=1, shuffle=False, drop_last=False, seed=None, collate_fn=None):
-        if batch_size < 1:
-            raise ValueError(f"DataLoader: batch_size must be 1 or more, got {batch_size}")
-        self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, int(batch_size), shuffle, drop_last
-        self.collate_fn = collate_fn
-        self._orders = None if seed is None else np.random.Generator(np.random.Philox(seed))
+    @property
+    def whole_batches(self):
+        """As the dataset below."""
+        return getattr(self.dataset, "whole_batches", False)
 
     def __len__(self):
-        n = len(self.dataset)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+        return len(self.indices)
 
-    def __iter__(self):
-        n = len(self.dataset)
-        order = (self._orders or generator()).permutation(n) if self.shuffle else np.arange(n)
-        whole = isinstance(self.dataset, TensorDataset) and self.collate_fn is None
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            rows = order[start : start + self.batch_size]
-            if whole:
-                yield self.dataset[rows]
-            else:
-                yield (self.collate_fn or collate)([self.dataset[int(i)] for i in rows])
+    def __getitem__(self, index):
+        rows = self.indices[index]
+        return self.dataset[rows if rows.ndim else int(rows)]
+
+
+class ConcatDataset(Dataset):
+    """The examples of several datasets, one after the other; ``first + second`` makes one too."""
+
+    def __init__(self, datasets):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: give at least one dataset")
+        self.ends = list(itertools.accumulate(len(d) for d in self.datasets))
+
+    def __len__(self):
+        return self.ends[-1]
+
+    def __getitem__(self, index):
+        number = index + len(self) if index < 0 else index
+        if not 0 <= number < len(self):
+            raise IndexError(f"ConcatDataset: it has {len(self)} examples, none of number {index}")
+        which = bisect.bisect_right(self.ends, number)
+        return self.datasets[which][number - (self.ends[which - 1] if which else 0)]
+
+
+def random_split(dataset, lengths, seed=None):
+    """``dataset`` cut at random into Subsets of the given ``lengths``, which add up to its own, or of fractions that add up to 1.
+
+    Fractions are rounded down to whole examples; those left over go to the first parts, one to each. The order is drawn from
+    ``seed`` alone, without it from the framework's generator.
+    """
+    n = len(dataset)
+    if any(not v >= 0 for v in lengths):
+        raise ValueError(f"random_split: lengths must not be negative, got {list(lengths)}")
+    if all(isinstance(v, (int, np.integer)) for v in lengths) and sum(lengths) != 1:
+        sizes = [int(v) for v in lengths]
+    elif math.isclose(sum(lengths), 1):
+        sizes = [math.floor(n * v) for v in lengths]
+        for k in range(n - sum(sizes)):
+            sizes[k % len(sizes)] += 1
+    else:
+        sizes = []
+    if sum(sizes) != n:
+        raise ValueError(f"random_split: lengths must add up to {n}, or fractions to 1, got {list(lengths)}")
+    order = (generator() if seed is None else np.random.Generator(np.random.Philox(seed))).permutation(n)
+    ends = list(itertools.accumulate(sizes))
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends)]

@@ -1,58 +1,41 @@
-"""Weights in safetensors files: arrays by name, nothing that could run."""
+"""The safetensors format: a header in JSON, then the bytes of the arrays."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
+import json
 
 import numpy as np
 
-from ..tensor import Tensor
+from .arrays import from_bytes
+
+NAME, METADATA, WRONG = "safetensors", "__metadata__", (ValueError, OverflowError)
+DTYPES = {
+    "F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U64": "u8", "U32": "u4", "U16": "u2",
+    "U8": "u1", "BOOL": "?",
+}  # fmt: skip
 
 
-def save(state, path):
-    """Write arrays or Tensors by name (a ``state_dict``) to the safetensors file ``path``.
+def encode(arrays, metadata):
+    """The bytes of a file of contiguous ``arrays`` and ``metadata``, both by name."""
+    from safetensors.numpy import save
 
-    The file appears whole or not at all: an interrupted save leaves the old one as it was.
-    """
-    from safetensors.numpy import save as to_bytes
-
-    arrays = {}
-    for name, value in state.items():
-        array = value.data if isinstance(value, Tensor) else np.asarray(value)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"save: {name} is {array.dtype}; only numbers and booleans can be saved")
-        arrays[str(name)] = np.ascontiguousarray(array).reshape(array.shape)
-    write_whole(path, to_bytes(arrays))
+    return save(arrays, metadata or None)
 
 
-def write_whole(path, content: bytes):
-    """Write ``content`` to ``path`` so that the file is the old one or the new one, never a part."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def decode(content):
+    """(arrays, metadata) by name of the bytes of a file; one of `WRONG` where they are no whole file."""
+    from safetensors import SafetensorError, deserialize
+
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def load(path):
-    """Name -> array of the safetensors file ``path``, for ``load_state_dict``."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as from_bytes
-
-    content = Path(path).read_bytes()
-    try:
-        return dict(from_bytes(content))
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"load: {path} is no whole safetensors file ({error})") from error
+        entries = dict(deserialize(content))  # it checks the header against the length and every array against its place
+    except SafetensorError as error:
+        raise ValueError(error) from error
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    metadata, arrays = header.pop(METADATA, None) or {}, {}
+    for name in header:
+        entry = entries[name]
+        if entry["dtype"] not in DTYPES:
+            raise ValueError(f"{name} is {entry['dtype']}; known are {', '.join(DTYPES)}")
+        dtype = np.dtype("<" + DTYPES[entry["dtype"]])
+        arrays[name] = from_bytes(name, entry["data"], dtype, tuple(entry["shape"]))
+    return arrays, metadata

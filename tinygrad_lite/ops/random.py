@@ -3,17 +3,39 @@ recomputation draws the same numbers. Ops do not draw inside: what is drawn is a
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import numpy as np
 
 _generator = None
 
 
+class _Own(threading.local):
+    generator = None  # what this thread draws from instead, inside `drawing_from`
+
+
+_own = _Own()
+
+
 def generator() -> np.random.Generator:
     """The generator that everything draws from, seeded from the system until `manual_seed`."""
     global _generator
+    if _own.generator is not None:
+        return _own.generator
     if _generator is None:
         _generator = np.random.Generator(np.random.Philox())
     return _generator
+
+
+@contextlib.contextmanager
+def drawing_from(own):
+    """Inside, and on this thread alone, everything draws from the generator ``own``."""
+    outer, _own.generator = _own.generator, own
+    try:
+        yield
+    finally:
+        _own.generator = outer
 
 
 def manual_seed(seed: int):
