@@ -123,7 +123,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     scales = [a / b for a, b in zip(old, size)] if factors is None or recompute_scale_factor else [1.0 / f for f in factors]
     option = bool(align_corners) if ndim else np.float64 if input.dtype == np.float64 else np.float32
     for d, (a, b, scale) in enumerate(zip(old, size, scales)):
-        if a != b:
+        if a != b or (taps_of is _cubic and scale != 1):  # a factor may leave a size as it is: as PyTorch, only cubics move then
             input = _resampled(input, d + 2, *taps_of(a, b, scale, option))
     return input
 
