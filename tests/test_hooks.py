@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn
+from tinygrad_lite.state import local
 
 
 def ones(*shape, **options):
@@ -83,6 +84,17 @@ def test_errors_within_a_hooked_module_name_its_path():
     model[1].register_forward_hook(lambda m, args, out: None)
     with pytest.raises(ValueError, match="linear in 1: x has 4 features"):
         model(tl.ones(1, 4))
+
+
+def test_hooks_run_in_the_scope_of_their_module_and_leave_it_after_an_error():
+    model, paths = nn.Sequential(nn.Identity(), nn.Linear(2, 2)), []
+    model[1].register_forward_pre_hook(lambda m, args: paths.append(local.state.scope.path))
+    model(tl.ones(1, 2)), model(tl.ones(1, 2))
+    model[1].register_forward_hook(lambda m, args, out: 1 / 0)
+    outer = local.state.scope
+    with pytest.raises(ZeroDivisionError):
+        model(tl.ones(1, 2))
+    assert local.state.scope is outer and paths == ["1", "1", "1"]
 
 
 # -- backward ------------------------------------------------------------------------------------------------------
@@ -192,7 +204,7 @@ def test_gradients_are_what_they_are_without_hooks():
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("register", ["register_forward_pre_hook", "register_forward_hook", "register_full_backward_hook"])
-def test_a_relu_and_a_pool_run_in_their_order_where_a_hook_looks(which, register):
+def test_a_relu_and_a_pool_run_in_their_order_where_a_hook_looks(which, register, monkeypatch):
     """Also if it comes after the first call, and until it is removed; other modules' hooks do not matter."""
     model, sizes = nn.Sequential(nn.ReLU(), nn.MaxPool1d(2), nn.Identity()), []
     x = tl.randn(2, 3, 8, dtype=np.float64)
@@ -201,11 +213,9 @@ def test_a_relu_and_a_pool_run_in_their_order_where_a_hook_looks(which, register
     def sizes_inside():
         """The length of what the ReLU is given."""
         seen, plain = [], nn.ReLU.forward
-        nn.ReLU.forward = lambda self, x: (seen.append(x.shape[-1]), plain(self, x))[1]
-        try:
+        with monkeypatch.context() as patch:
+            patch.setattr(nn.ReLU, "forward", lambda self, x: (seen.append(x.shape[-1]), plain(self, x))[1])
             np.testing.assert_array_equal(model(x).data, expected)
-        finally:
-            nn.ReLU.forward = plain
         return seen
 
     assert sizes_inside() == [4]  # behind the pool

@@ -39,6 +39,7 @@ class Handle:
     def __init__(self, module, kind, hook, with_kwargs=False, prepend=False):
         if module._hooks is None:
             object.__setattr__(module, "_hooks", Hooks())
+            object.__setattr__(module, "_entered", (None, None))  # where the call looks for hooks
         self.module, self.hooks, self.place = module, getattr(module._hooks, kind), object()
         others = dict(self.hooks) if prepend else {}
         if prepend:

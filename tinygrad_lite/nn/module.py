@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import describe
 from ..ops.update import assign_to
 from ..record import extra_of, leaf_source
-from ..state import local
+from ..state import local, setting
 from ..tensor import Tensor, history_of
 from .hooks import Handle
 
@@ -68,11 +68,12 @@ class Module:
                 for name, value in vars(self).items():  # a list may have grown since it was set
                     if type(value) in (list, dict):
                         _give_names(name, value)
+            if self._hooks is not None:  # this call is not remembered: a module without hooks does not even look for them
+                with setting("scope", entered[1]):
+                    return self._hooks.call(self, args, kwargs)
             object.__setattr__(self, "_entered", entered)
         state.scope = entered[1]
         try:
-            if self._hooks is not None:
-                return self._hooks.call(self, args, kwargs)
             return self.forward(*args, **kwargs)
         finally:
             state.scope = outer
