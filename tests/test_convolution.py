@@ -618,7 +618,7 @@ def test_an_error_names_the_layer():
      (dict(kernel_size=0), "kernel_size must be .*, 1 or more, got 0"), (dict(stride=0), "stride must be .*, 1 or more, got 0"),
      (dict(padding="half"), "padding must be 'same', 'valid' or integers, got 'half'"),
      (dict(padding="same", stride=2), "padding='same' is for stride 1"),
-     (dict(padding_mode="reflect"), "padding_mode 'reflect' is not there yet: only 'zeros' is")],
+     (dict(padding_mode="mirror"), "padding_mode must be 'zeros' or 'reflect' or 'replicate' or 'circular', got 'mirror'")],
     ids=str,
 )  # fmt: skip
 def test_layers_that_cannot_be(wrong, text):

@@ -1,9 +1,11 @@
 """Modules, layers and losses, under PyTorch's names; built from ops only."""
 
-from . import functional, init
+from . import functional, init, utils
+from .attention import MultiheadAttention
 from .cells import Cell, GRUCell, LayerNormLSTMCell, LeakyCell, LSTMCell, PeepholeLSTMCell, RNNCell
-from .containers import ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .interpolation import PixelShuffle, PixelUnshuffle, Upsample
 from .layers import (
     ELU,
     GELU,
@@ -19,10 +21,28 @@ from .layers import (
     Softmax,
     Softplus,
     Tanh,
+    Unflatten,
 )  # fmt: skip
 from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Buffer, Module, Parameter
 from .normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LocalResponseNorm
+from .padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)  # fmt: skip
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -48,5 +68,6 @@ from .pooling import (
     Unfold,
 )  # fmt: skip
 from .recurrent import GRU, LSTM, RNN, ClockworkRNN, LeakyRNN
+from .sample_normalisation import GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LayerNorm, RMSNorm
 from .unroll import unroll
 from .wirings import Bidirectional, Deep, ElmanCell, FinalOutput, JordanCell, SkipCell, Zoneout

@@ -38,8 +38,9 @@ class _Convolution(Module):
                 self.padding = padding
             else:
                 self.padding = numbers("padding", padding, n, 0)
-            if padding_mode != "zeros":
-                raise ValueError(f"padding_mode {padding_mode!r} is not there yet: only 'zeros' is")
+            modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
+            if padding_mode not in modes:
+                raise ValueError(f"padding_mode must be {' or '.join(map(repr, modes))}, got {padding_mode!r}")
         except (ValueError, TypeError) as error:
             raise type(error)(f"{type(self).__name__}: {error}") from None
         self.padding_mode = padding_mode
@@ -61,7 +62,8 @@ class _Convolution(Module):
         said += [f"dilation={self.dilation}"] if max(self.dilation) > 1 else []
         said += [f"output_padding={self.output_padding}"] if max(self.output_padding) > 0 else []
         said += [f"groups={self.groups}"] if self.groups > 1 else []
-        return ", ".join(said + ([] if self.bias is not None else ["bias=False"]))
+        said += [] if self.bias is not None else ["bias=False"]
+        return ", ".join(said + ([f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []))
 
 
 class _Conv(_Convolution):
@@ -70,7 +72,11 @@ class _Conv(_Convolution):
         self._set(in_channels, out_channels, kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode, dtype)
 
     def _run(self, op, x):
-        return op(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            pairs = padding_pairs(padding, self.kernel_size, self.stride, self.dilation)
+            x, padding = ops.pad(x, [n for pair in reversed(pairs) for n in pair], self.padding_mode), 0
+        return op(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_Conv):
@@ -87,7 +93,8 @@ class Conv2d(_Conv):
     """Cross-correlation of images: (N, in_channels, height, width) -> (N, out_channels, *output); see `ops.conv2d`.
 
     kernel_size, stride, dilation   an integer, or one for each dimension
-    padding  likewise: zeros on both sides; or "same" (stride 1), "valid"
+    padding  likewise: so much on both sides; or "same" (stride 1), "valid"
+    padding_mode  what stands there: "zeros", "reflect", "replicate" or "circular" (see `ops.pad`)
     groups   the channels in so many groups, each of which sees itself alone
     weight   (out_channels, in_channels / groups, *kernel_size), uniform in +-1/sqrt(in_channels / groups * places of the kernel)
     bias     (out_channels), likewise; None with ``bias=False``

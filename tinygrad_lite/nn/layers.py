@@ -38,19 +38,39 @@ class Linear(Module):
 class Embedding(Module):
     """A table of vectors looked up by integers: (...) -> (..., embedding_dim).
 
-    weight  (num_embeddings, embedding_dim), standard normal
+    padding_idx  the row of what is no word: zeros at first, and no gradient
+    weight       (num_embeddings, embedding_dim), standard normal
     """
 
-    def __init__(self, num_embeddings, embedding_dim, dtype=None):
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None, dtype=None):
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(f"Embedding: padding_idx {padding_idx} is no row of the {num_embeddings}")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.weight = Parameter(creation.randn(num_embeddings, embedding_dim, dtype=dtype))
+        self.padding_idx = padding_idx if padding_idx is None else padding_idx % num_embeddings
+        self.weight = Parameter(creation.zeros(num_embeddings, embedding_dim, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw new weights."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            init.zeros_(ops.slice_items(self.weight.detach(), index=(self.padding_idx,)))
+
+    @classmethod
+    def from_pretrained(cls, embeddings, freeze=True, padding_idx=None):
+        """A table of the given vectors (num_embeddings, embedding_dim), which are copied; trained only with ``freeze=False``."""
+        table = cls(*embeddings.shape, padding_idx, embeddings.dtype)
+        ops.assign(table.weight, embeddings)
+        table.weight.requires_grad_(not freeze)
+        return table
 
     def forward(self, input):
         """Integers (...) -> (..., embedding_dim)."""
-        return ops.embedding(input, self.weight)
+        return ops.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self):
-        return f"{self.num_embeddings}, {self.embedding_dim}"
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Flatten(Module):
@@ -67,8 +87,25 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
+class Unflatten(Module):
+    """Dimension ``dim`` as several, of the sizes ``unflattened_size``, one of which may be -1: the inverse of `Flatten`."""
+
+    def __init__(self, dim, unflattened_size):
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x):
+        """(batch, features, ...) -> (batch, *unflattened_size, ...) for dim 1."""
+        return ops.unflatten(x, self.dim, self.unflattened_size)
+
+    def extra_repr(self):
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
 class Identity(Module):
-    """What comes in goes out."""
+    """What comes in goes out, whatever it is made with."""
+
+    def __init__(self, *args, **kwargs):
+        pass
 
     def forward(self, x):
         """x."""

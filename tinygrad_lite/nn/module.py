@@ -7,8 +7,9 @@ import numpy as np
 from ..errors import describe
 from ..ops.update import assign_to
 from ..record import extra_of, leaf_source
-from ..state import local
+from ..state import local, setting
 from ..tensor import Tensor, history_of
+from .hooks import Handle
 
 
 class Parameter(Tensor):
@@ -50,6 +51,8 @@ class Module:
     training = True
     _name = ""  # the attribute of another module that this one is
     _entered = None, None  # the scope around the last call, and the scope of that call
+    _hooks = None
+    _not_saved = frozenset()  # names of buffers
 
     def forward(self, *args, **kwargs):
         """What the module computes; to be written by each class."""
@@ -65,6 +68,9 @@ class Module:
                 for name, value in vars(self).items():  # a list may have grown since it was set
                     if type(value) in (list, dict):
                         _give_names(name, value)
+            if self._hooks is not None:  # this call is not remembered: a module without hooks does not even look for them
+                with setting("scope", entered[1]):
+                    return self._hooks.call(self, args, kwargs)
             object.__setattr__(self, "_entered", entered)
         state.scope = entered[1]
         try:
@@ -88,52 +94,70 @@ class Module:
                 yield from _leaves_of(name, value)
 
     def named_children(self):
-        """(name, module) of the modules set here."""
-        return ((name, value) for name, value in self._own() if isinstance(value, Module))
+        """(name, module) of the modules set here, each once."""
+        return _each_once((name, value) for name, value in self._own() if isinstance(value, Module))
 
     def children(self):
-        """The modules set here."""
+        """The modules set here, each once."""
         return (module for _, module in self.named_children())
 
-    def named_modules(self, prefix=""):
-        """(name, module) of this module and all below it, each once."""
-        return _each_once(self._walk_modules(prefix, ()))
+    def named_modules(self, prefix="", remove_duplicate=True):
+        """(name, module) of this module and all below it; each once, or under all of its names."""
+        walk = self._walk_modules(prefix, ())
+        return _each_once(walk) if remove_duplicate else walk
 
     def _walk_modules(self, prefix, above):
         yield prefix, self
-        for name, child in self.named_children():
-            if not any(child is module for module in (self, *above)):  # a module may hold the one that holds it
+        for name, child in self._own():
+            if isinstance(child, Module) and not any(child is module for module in (self, *above)):  # one may hold its parent
                 yield from child._walk_modules(f"{prefix}.{name}" if prefix else name, (self, *above))
 
     def modules(self):
         """This module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def _named(self, kind, prefix=""):
-        for path, module in self.named_modules(prefix):
-            for name, value in module._own():
-                if isinstance(value, kind):
-                    yield f"{path}.{name}" if path else name, value
+    def _named(self, kind, prefix="", recurse=True, remove_duplicate=False, saved_only=False):
+        found = (
+            (f"{path}.{name}" if path else name, value)
+            for path, module in (self._walk_modules(prefix, ()) if recurse else [(prefix, self)])
+            for name, value in module._own()
+            if isinstance(value, kind) and not (saved_only and name in module._not_saved)
+        )
+        return _each_once(found) if remove_duplicate else found
 
-    def named_parameters(self, prefix=""):
-        """(name, Parameter) of this module and all below it; one that is used in two places comes once, under its first name."""
-        return _each_once(self._named(Parameter, prefix))
+    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+        """(name, Parameter) of this module and, with ``recurse``, all below it; one that is used in two places comes once, under
+        its first name, or under each with ``remove_duplicate=False``."""
+        return self._named(Parameter, prefix, recurse, remove_duplicate)
 
-    def parameters(self):
+    def parameters(self, recurse=True):
         """The Parameters of this module and all below it, each once."""
-        return (parameter for _, parameter in self.named_parameters())
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix=""):
-        """(name, Buffer) of this module and all below it, each once."""
-        return _each_once(self._named(Buffer, prefix))
+    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
+        """(name, Buffer) of this module and all below it, as `named_parameters` has it."""
+        return self._named(Buffer, prefix, recurse, remove_duplicate)
 
-    def buffers(self):
+    def buffers(self, recurse=True):
         """The Buffers of this module and all below it, each once."""
-        return (buffer for _, buffer in self.named_buffers())
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def register_buffer(self, name, tensor):
-        """Set ``tensor`` as the Buffer ``name``."""
-        setattr(self, name, Buffer(tensor))
+    def get_submodule(self, target):
+        """The module of the name ``target``, as `named_modules` has it: ``features.0``; this one for ""."""
+        return _found(self, "module", target, self.named_modules(remove_duplicate=False))
+
+    def get_parameter(self, target):
+        """The Parameter of the name ``target``, as `named_parameters` has it: ``features.0.weight``."""
+        return _found(self, "parameter", target, self.named_parameters(remove_duplicate=False))
+
+    def get_buffer(self, target):
+        """The Buffer of the name ``target``, as `named_buffers` has it: ``features.1.running_mean``."""
+        return _found(self, "buffer", target, self.named_buffers(remove_duplicate=False))
+
+    def register_buffer(self, name, tensor, persistent=True):
+        """Set ``tensor`` (or None) as the Buffer ``name``; it stands in `state_dict` if it is ``persistent``."""
+        setattr(self, name, None if tensor is None else Buffer(tensor))
+        object.__setattr__(self, "_not_saved", self._not_saved - {name} if persistent else self._not_saved | {name})
 
     def register_parameter(self, name, parameter):
         """Set ``parameter`` (or None) as attribute ``name``."""
@@ -142,6 +166,29 @@ class Module:
     def add_module(self, name, module):
         """Set ``module`` as attribute ``name``, which may be a number."""
         setattr(self, name, module)
+
+    register_module = add_module
+
+    # -- hooks: each is registered until ``remove()`` of what is returned --
+
+    def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """Call ``hook(module, args)`` before each ``forward``; what it returns, if not None, takes the place of the arguments.
+
+        prepend      run before the hooks that are there, not after them
+        with_kwargs  call ``hook(module, args, kwargs)``, which may return (args, kwargs)
+        """
+        return Handle(self, "before", hook, with_kwargs, prepend)
+
+    def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False):
+        """Call ``hook(module, args, output)`` after each ``forward``; what it returns, if not None, takes the place of the output.
+        With ``with_kwargs`` it is ``hook(module, args, kwargs, output)``."""
+        return Handle(self, "after", hook, with_kwargs, prepend)
+
+    def register_full_backward_hook(self, hook, prepend=False):
+        """Call ``hook(module, grad_input, grad_output)`` in each backward, when the gradients of the inputs are known: tuples with
+        a Tensor for each positional argument and each output, None where there is no gradient. A tuple that it returns takes the
+        place of ``grad_input``."""
+        return Handle(self, "backward", hook, False, prepend)
 
     # -- states --
 
@@ -200,8 +247,9 @@ class Module:
         return self.to(np.float32)
 
     def state_dict(self, prefix=""):
-        """Name -> array of all parameters and buffers. The arrays are live: copy them to keep a state."""
-        return {name: tensor.data for name, tensor in self._named((Parameter, Buffer), prefix)}
+        """Name -> array of all parameters and persistent buffers, each under all of its names. The arrays are live: copy them to
+        keep a state."""
+        return {name: tensor.data for name, tensor in self._named((Parameter, Buffer), prefix, saved_only=True)}
 
     def load_state_dict(self, state, strict=True):
         """Copy arrays (or Tensors) into the parameters and buffers of the same names, in place.
@@ -209,7 +257,7 @@ class Module:
         Nothing is copied unless every shape fits and, if ``strict``, no name is missing or unexpected: a ValueError lists all
         that is wrong. Returns (missing names, unexpected names).
         """
-        own = dict(self._named((Parameter, Buffer)))
+        own = dict(self._named((Parameter, Buffer), saved_only=True))
         missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
         arrays = {n: np.asarray(v.data if isinstance(v, Tensor) else v) for n, v in state.items() if n in own}
         wrong = [
@@ -234,7 +282,8 @@ class Module:
         return ""
 
     def __repr__(self):
-        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        children = [(name, value) for name, value in self._own() if isinstance(value, Module)]
+        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in children]
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([f"{type(self).__name__}({self.extra_repr()}", *lines, ")"])
@@ -260,6 +309,16 @@ def _give_names(name, value):
             object.__setattr__(item, "_entered", (None, None))
         elif item.source is not None:
             extra_of(item.source[0]).name = path
+
+
+def _found(module, kind, target, pairs):
+    names = []
+    for name, value in pairs:
+        if name == target:
+            return value
+        names.append(name)
+    there = ", ".join(filter(None, names[:20])) + (", ..." if len(names) > 20 else "")
+    raise AttributeError(f"{type(module).__name__} has no {kind} {target!r}; there are {there or 'none'}")
 
 
 def _rename(module):

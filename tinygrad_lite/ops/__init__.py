@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    attention,
     clockwork,
     columns,
     comparison,
@@ -13,15 +14,18 @@ from . import (
     functions,
     gates,
     indexing,
+    interpolation,
     linalg,
     loss,
     normalisation,
     norms,
+    padding,
     pooling,
     random,
     recurrence,
     reduction,
     rounding,
+    sample_normalisation,
     scattering,
     sequence,
     shape,
@@ -32,6 +36,7 @@ from . import (
     windows,
 )  # fmt: skip
 from .activation import *
+from .attention import *
 from .clockwork import *
 from .columns import *
 from .contraction import *
@@ -39,13 +44,16 @@ from .convolution import *
 from .elementwise import *
 from .functions import *
 from .indexing import *
+from .interpolation import *
 from .linalg import *
 from .loss import *
 from .normalisation import *
+from .padding import *
 from .pooling import *
 from .recurrence import *
 from .reduction import *
 from .rounding import *
+from .sample_normalisation import *
 from .scattering import *
 from .sequence import *
 from .shape import *

@@ -15,7 +15,7 @@ from ..record import Value
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll", "select",
-    "slice_items", "split", "squeeze", "stack", "tile", "transpose", "unbind", "unslice", "unsqueeze", "view",
+    "slice_items", "split", "squeeze", "stack", "tile", "transpose", "unbind", "unflatten", "unslice", "unsqueeze", "view",
 ]  # fmt: skip
 
 
@@ -79,6 +79,16 @@ def flatten(x, start_dim=0, end_dim=-1):
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     size = int(np.prod(x.shape[start : end + 1]))
     return reshape_to(x, shape=(*x.shape[:start], size, *x.shape[end + 1 :]))
+
+
+def unflatten(x, dim, sizes):
+    """Dimension ``dim`` as several, of ``sizes``; one may be -1."""
+    dim = canonical_dim(dim, x.ndim)
+    known = int(np.prod([n for n in sizes if n != -1]))
+    given = tuple(x.shape[dim] // known if n == -1 and known else n for n in sizes)
+    if list(sizes).count(-1) > 1 or int(np.prod(given)) != x.shape[dim]:
+        raise ValueError(f"unflatten: sizes {tuple(sizes)} do not multiply to size {x.shape[dim]} of dim {dim} (x is {x.shape})")
+    return reshape_to(x, shape=(*x.shape[:dim], *given, *x.shape[dim + 1 :]))
 
 
 def squeeze(x, dim=None):
