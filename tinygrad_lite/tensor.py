@@ -123,6 +123,13 @@ class Tensor(Value):
         maker = self.source[0].primitive
         return f"tensor({text}{dtype}, {'requires_grad=True' if maker is None else f'made by {maker.name}'})"
 
+    def _repr_html_(self):
+        from .tables import array_html
+
+        maker = "" if self.source is None else self.source[0].primitive
+        made = ", requires_grad=True" if maker is None else f", made by {maker.name}" if maker else ""
+        return array_html(self.data, f"{type(self).__name__} {self.data.shape} {self.data.dtype}{made}")
+
     __hash__ = object.__hash__
 
     # -- values --
