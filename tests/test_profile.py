@@ -1,7 +1,6 @@
 """`profile`: what it measures is what runs, and what runs is what would run without it."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -62,35 +61,51 @@ def test_time_adds_up():
 
 
 @pytest.fixture
-def slow():
+def clock(monkeypatch):
+    """A clock that only moves when it is told to."""
+    now = [100.0]
+    monkeypatch.setattr("tinygrad_lite.inspection.profiler.perf_counter", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def slow(clock):
+    """An op that takes 2 seconds, and whose gradient takes 4."""
+
     @primitive
     def slow(x):
         """x, after a while."""
-        time.sleep(0.02)
+        clock[0] += 2
         return x + 0
 
-    def rule(g):
-        return later(g)
-
     def later(g):
-        time.sleep(0.04)
+        clock[0] += 4
         return g * 1.0
 
-    slow.derivatives(rule)
+    slow.derivatives(lambda g: later(g))
     yield slow
     registry.pop("slow")
 
 
-def test_sleep_is_found_where_it_was(slow):
+def test_time_is_found_where_it_went(slow, clock):
     x = tl.tensor([1.0, 2.0], requires_grad=True)
     with tl.profile() as p:
         out = slow(slow(x))
-        time.sleep(0.08)
+        clock[0] += 8
         out.sum().backward()
-    rows = {(name, phase): row for (name, _, phase), row in p.rows.items()}
-    assert 0.04 <= rows["slow", "forward"].time < 0.055 and rows["slow", "forward"].calls == 2
-    assert 0.08 <= rows["slow", "backward"].time < 0.1 and rows["slow", "backward"].calls == 2
-    assert 0.08 <= p.outside < 0.1 and p.wall >= 0.2
+    rows = {(name, phase): (row.time, row.calls) for (name, _, phase), row in p.rows.items()}
+    assert rows["slow", "forward"] == (4, 2) and rows["slow", "backward"] == (8, 2) and rows["sum", "forward"] == (0, 1)
+    assert (p.inside, p.outside, p.measuring, p.wall) == (12, 8, 0, 20)
+    assert list(p.by_op())[:2] == [("slow", "backward"), ("slow", "forward")]
+
+
+def test_time_of_what_is_computed_again_counts_once(slow, clock):
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    with tl.profile() as p:
+        tl.checkpoint(lambda t: slow(t), x).sum().backward()
+    rows = {(name, phase): row.time for (name, _, phase), row in p.rows.items()}
+    assert rows["slow", "forward"] == 2 and rows["slow", "backward"] == 6  # the op once more, and its gradient
+    assert (p.inside, p.outside, p.wall) == (8, 0, 8)
 
 
 def test_numbers_are_those_of_a_run_without_it():

@@ -3,7 +3,7 @@
 Both look at each op as it runs (watch.py) and count its work by one table of rules (costs.py).
 """
 
-from .profile import Profile, profile
-from .summary import Summary, summary
+from .model_summary import Summary, summary
+from .profiler import Profile, profile
 
 __all__ = ["Profile", "Summary", "profile", "summary"]
