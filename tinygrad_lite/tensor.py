@@ -700,12 +700,6 @@ UFUNCS = {
     "bitwise_and": Tensor.__and__, "bitwise_or": Tensor.__or__, "invert": Tensor.__invert__,
     "isnan": ops.isnan, "isfinite": ops.isfinite, "matmul": ops.matmul,
 }  # fmt: skip
-OTHER_UFUNCS = {  # those whose op has another name or may not be there
-    "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "ceil": "ceil", "cosh": "cosh", "exp2": "exp2",
-    "floor": "floor", "isinf": "isinf", "log10": "log10", "log2": "log2", "logaddexp": "logaddexp", "remainder": "remainder",
-    "rint": "round", "sinh": "sinh", "trunc": "trunc",
-}  # fmt: skip
-UFUNCS.update({name: getattr(ops, op) for name, op in OTHER_UFUNCS.items() if callable(getattr(ops, op, None))})
 
 
 def as_array(data):

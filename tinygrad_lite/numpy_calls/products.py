@@ -92,6 +92,16 @@ def _matrix_norm(x, keepdims=False, ord="fro"):
     return _norm(x, ord, (-2, -1), keepdims)
 
 
+@stands_for("linalg.det", op="linalg.det")
+def _det(op, a):
+    return op(a)
+
+
+@stands_for("linalg.slogdet", op="linalg.slogdet")
+def _slogdet(op, a):
+    return op(a)
+
+
 @stands_for("linalg.inv", op="linalg.inv")
 def _inv(op, a):
     return op(a)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 
 import numpy as np
@@ -95,7 +96,10 @@ class _Later:
 def find_op(name):
     """The op of that name (``sort``, ``linalg.inv``), None where there is none."""
     place, _, last = name.rpartition(".")
-    found = getattr(getattr(ops, place) if place else ops, last, None) or getattr(ops, last, None)
+    try:
+        found = getattr(importlib.import_module(f"..{place}", __package__) if place else ops, last, None)
+    except ImportError:
+        return None
     return found if callable(found) else None
 
 
