@@ -82,7 +82,8 @@ RECORDED = {
              (lambda x, y: np.clip(x, min=y, max=0.9), A, -np.abs(V[:4]))],
     "diagonal": [(np.diagonal, A), (lambda x: np.diagonal(x, 1, 0, 2), C)],
     "linalg.diagonal": [(lambda x: np.linalg.diagonal(x, offset=-1), C)],
-    "diag": [(np.diag, V), (lambda x: np.diag(x, -2), V), (lambda x: np.diag(x, 1), A)],
+    "diag": [(np.diag, V), (lambda x: np.diag(x, -2), V),
+             (lambda x: np.diag(x, 3), V[:1]), (lambda x: np.diag(x, 1), V[:2]), (lambda x: np.diag(x, 1), A)],
     "trace": [(np.trace, A), (lambda x: np.trace(x, 1, 1, 2), C)],
     "linalg.trace": [(np.linalg.trace, C)],
     "tril": [(np.tril, A), (lambda x: np.tril(x, 1), C)],
@@ -133,9 +134,9 @@ CONSTANT = {
     "zeros_like": [(np.zeros_like, A), (lambda x: np.zeros_like(x, np.float32), A)],
     "ones_like": [(np.ones_like, A), (lambda x: np.ones_like(x, dtype=np.int64), A)],
     "full_like": [(lambda x: np.full_like(x, 3), A)],
-    "linalg.svdvals": [(np.linalg.svdvals, A)],
-    "linalg.eigvalsh": [(np.linalg.eigvalsh, S + S.T)],
 }  # fmt: skip
+# of constants alone
+VALUES = {"linalg.svdvals": [(np.linalg.svdvals, A)], "linalg.eigvalsh": [(np.linalg.eigvalsh, S + S.T)]}
 PLAIN = {  # the answers are no arrays
     "shape": (np.shape, A), "ndim": (np.ndim, A), "size": (np.size, A), "allclose": (lambda x: np.allclose(x, x + 1e-9), A),
     "array_equal": (lambda x: np.array_equal(x, A), A), "array_equiv": (lambda x: np.array_equiv(x, x[0]), A),
@@ -182,6 +183,13 @@ def test_numpys_numbers_without_a_gradient(function, arrays):
     out, expected = function(*leaves(arrays)), np.asarray(function(*arrays))
     assert isinstance(out, tl.Tensor) and out.shape == expected.shape and out.dtype == expected.dtype
     np.testing.assert_allclose(out.data, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("function", "arrays"), cases(VALUES))
+def test_numpys_numbers_of_constants(function, arrays):
+    out = function(*map(tl.Tensor, arrays))
+    assert isinstance(out, tl.Tensor)
+    np.testing.assert_allclose(out.data, function(*arrays), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -263,7 +271,7 @@ def test_wrong_values(function, array, text):
 
 
 def test_every_entry_is_numpys_and_is_tested():
-    tested = {*RECORDED, *CONSTANT, *PLAIN, "empty_like"}
+    tested = {*RECORDED, *CONSTANT, *VALUES, *PLAIN, "empty_like"}
     assert {*numpy_calls.CALLS, *numpy_calls.QUESTIONS} == tested
     assert np.empty_like(tl.Tensor(A)).shape == A.shape
     for name in tested:

@@ -68,8 +68,10 @@ def _diagonals(x, offset=0):
 def _diag(v, k=0):
     if v.ndim != 1:
         return ops.diagonal(v, k)
-    size = v.shape[0] + abs(k)
-    return ops.shape.undiagonal(v, offset=k, dim1=0, dim2=1, shape=(size, size))
+    n, size = v.shape[0], v.shape[0] + abs(k)
+    start = k if k > 0 else -k * size  # in the matrix as one row, where the diagonal takes each element number size + 1
+    places = slice(start, start + n * (size + 1), size + 1)
+    return ops.reshape(ops.unslice(v, index=(places,), shape=(size * size,)), (size, size))
 
 
 @stands_for("trace")
