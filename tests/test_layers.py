@@ -11,8 +11,9 @@ import tinygrad_lite
 
 ROOT = Path(tinygrad_lite.__file__).parent
 LAYERS = [  # from the bottom up
-    "kernels", "dtypes", "state", "errors", "record", "primitive", "graph", "ops", "tensor", "creation", "transforms", "gradcheck",
-    "linalg", "nn", "optim", "zoo", "data", "io", "viz", "compiler", "training", "warmup", "doctor", "__main__", "__init__",
+    "kernels", "dtypes", "state", "errors", "tables", "record", "primitive", "graph", "ops", "tensor", "creation", "numpy_calls",
+    "transforms", "gradcheck", "linalg", "nn", "optim", "zoo", "data", "io", "inspection", "viz", "compiler", "training",
+    "warmup", "doctor", "__main__", "__init__",
 ]  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [str(f.relative_to(ROOT)) for f in FILES]

@@ -91,7 +91,7 @@ def test_an_array_is_not_changed_in_place_by_a_tensor():
 
 def test_to_arrays_and_back():
     x, c = leaf(), leaf().detach()
-    for call in (np.asarray, np.array, lambda t: t.numpy(), lambda t: np.concatenate([t, t])):
+    for call in (np.asarray, np.array, lambda t: t.numpy(), lambda t: np.array([t, t])):
         with pytest.raises(RuntimeError, match=r"use \.detach\(\)\.numpy\(\)"):
             call(x)
         assert isinstance(call(c), np.ndarray)
@@ -100,15 +100,6 @@ def test_to_arrays_and_back():
     assert np.asarray(c, dtype=np.float32).dtype == np.float32
     assert x.tolist() == [0.5, 0.25, 0.75] and float(x[0]) == 0.5 and int(tl.tensor(3)) == 3
     assert [10, 20, 30][tl.tensor(1)] == 20
-
-
-def test_dlpack():
-    c = leaf().detach()
-    array = np.from_dlpack(c)
-    assert np.shares_memory(array, c.data) and (array == c.data).all()
-    assert c.__dlpack_device__() == c.data.__dlpack_device__()
-    with pytest.raises(RuntimeError, match="detach"):
-        np.from_dlpack(leaf())
 
 
 def test_comparisons_with_arrays_are_tensors():

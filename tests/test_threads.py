@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
+from tinygrad_lite import nn, optim
 from tinygrad_lite.state import local
 
 
@@ -62,6 +63,60 @@ def test_threads_build_and_walk_graphs_side_by_side():
     for one, other in zip(alone, together):
         for a, b in zip(one, other):
             np.testing.assert_array_equal(a, b)
+
+
+def small_cnn():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.ReLU(),
+        nn.Flatten(), nn.Linear(8 * 36, 4),
+    )  # fmt: skip
+
+
+class WordClassifier(nn.Module):
+    def __init__(self):
+        self.words, self.lstm, self.head = nn.Embedding(20, 8), nn.LSTM(8, 16, batch_first=True), nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.head(self.lstm(self.words(x))[0][:, -1])
+
+
+MODELS = {
+    "MLP": (lambda: nn.Sequential(nn.Linear(10, 64), nn.Tanh(), nn.Linear(64, 4)), lambda rng: rng.standard_normal((32, 10))),
+    "CNN": (small_cnn, lambda rng: rng.standard_normal((8, 3, 16, 16))),
+    "LSTM": (WordClassifier, lambda rng: rng.integers(0, 20, (16, 12))),
+}
+
+
+def trained(name, seed, dtype, steps=12):
+    """Losses and the final state of a classifier that was trained from weights of its own."""
+    build, draw = MODELS[name]
+    rng = np.random.default_rng(seed)
+    model = build().to(dtype)
+    for p in model.parameters():
+        tl.assign(p, 0.3 * rng.standard_normal(p.shape))
+    optimizer, losses = optim.Adam(model.parameters(), lr=0.01), []
+    for _ in range(steps):
+        x, labels = draw(rng), rng.integers(0, 4, 32)
+        loss = nn.functional.cross_entropy(model(tl.Tensor(x if x.dtype.kind == "i" else x.astype(dtype))), labels[: len(x)])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, model.state_dict()
+
+
+PAIRS = [(a, b) for i, a in enumerate(MODELS) for b in list(MODELS)[i:]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("names", PAIRS, ids="-".join)
+def test_two_threads_training_two_models_get_the_numbers_of_one_after_the_other(names, dtype):
+    one_after_the_other = [trained(name, seed, dtype) for seed, name in enumerate(names)]
+    together = run(*[lambda s=s, n=n: trained(n, s, dtype) for s, n in enumerate(names)])
+    for (losses, state), (others, other_state) in zip(one_after_the_other, together):
+        assert losses == others and losses[-1] != losses[0]
+        for key in state:
+            np.testing.assert_array_equal(state[key], other_state[key], err_msg=key)
 
 
 def test_threads_share_parameters_through_grad():

@@ -28,17 +28,20 @@ from .transforms import checkpoint, hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "io", "linalg", "nn", "optim", "training", "viz", "zoo")
+_SUBMODULES = ("data", "inspection", "io", "linalg", "nn", "optim", "training", "viz", "zoo")
+_FUNCTIONS = {"profile": "inspection", "summary": "inspection"}  # of submodules
 
 
 def __getattr__(name):
-    """Submodules are imported when they are first used, so that ``import tinygrad_lite`` stays fast."""
+    """Submodules are imported when they, or functions of theirs, are first used, so that ``import tinygrad_lite`` stays fast."""
     if name in _SUBMODULES:
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FUNCTIONS:
+        return getattr(__getattr__(_FUNCTIONS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted([*globals(), *_SUBMODULES, *_FUNCTIONS])

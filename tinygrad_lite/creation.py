@@ -12,8 +12,8 @@ from .record import Value, new_tensor
 from .tensor import Tensor, as_array
 
 __all__ = [
-    "arange", "bernoulli", "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like", "rand",
-    "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros",
+    "arange", "bernoulli", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like",
+    "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros",
 ]  # fmt: skip
 
 
@@ -46,6 +46,19 @@ def from_numpy(array):
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected an array, got {type(array).__name__}")
     return Tensor(array)
+
+
+def from_dlpack(x, *, copy=None):
+    """A Tensor over the memory of ``x``: an array on the CPU of any library that has ``__dlpack__`` (NumPy, PyTorch, JAX).
+
+    copy  True copies, None only where the other side must, False refuses to
+    """
+    if isinstance(x, Value):
+        x.numpy()  # refuses one that requires a gradient
+        return tensor(x) if copy else x.detach()
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack: {type(x).__name__} has no __dlpack__; tinygrad_lite.tensor takes numbers and sequences")
+    return Tensor(np.from_dlpack(x, copy=copy))
 
 
 def zeros(*shape, dtype=None, requires_grad=False):

@@ -48,6 +48,14 @@ def explained(error, declared, arrays, state):
     return kind(f"{located(declared.name, state)}: {what} ({_inputs(declared, arrays)})")
 
 
+def not_for_tensors(name, arguments=()):
+    """That a function of NumPy, or these arguments of it, are not there for Tensors, and what to do."""
+    return (
+        f"numpy.{name} does not take Tensors{f' with {sorted(arguments)}' if arguments else ''}: "
+        "use an op of tinygrad_lite, or .detach().numpy() for the array"
+    )
+
+
 def user_line():
     """File and line of the code that called the framework."""
     frame = sys._getframe(1)

@@ -180,7 +180,11 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
     reach = None if wanted is None else _leading_to(wanted, [source[0] for source, _ in seeds], since)
     pending, results, ends, owned = {}, {}, {}, set()  # all by key
     heap, nodes = [], {}  # negative serials of the nodes to visit; the nodes by serial
-    plain = not (record or wanted or since or local.state.anomaly)
+    state = local.state
+    watch, fused, fitted, added, summed = state.watch, _fused_cotangents, _fitted, _added_into, _summed
+    if watch is not None:
+        fused, fitted, added, summed = map(watch.in_walk, (fused, fitted, added, summed))
+    plain = not (record or wanted or since or watch or state.anomaly)
     for source, cotangent in seeds:
         if reach is None or source[0] in reach:
             pending[source[1]] = cotangent
@@ -202,7 +206,7 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
             check_unchanged(node)
         rules = node.plan.rules
         if declared.twin is not None:
-            given = _fused_cotangents(node, given, record)
+            given = fused(node, given, record)
             saved = _NOTHING
         elif declared.outputs is None:
             given = (_filled(given, node),)
@@ -238,22 +242,24 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
                 if previous is None:
                     _enqueue(edge, heap, nodes, ends, since)
                 if declared.adds_into is not None and not record:
-                    pending[key] = _added_into(node, given[0], kept, previous, key in owned)
+                    pending[key] = added(node, given[0], kept, previous, key in owned)
                     owned.add(key)
                     continue
+                if watch is not None:
+                    rule, on_arrays = watch.rule(node, i, rule), watch.rule(node, i, on_arrays)
                 try:
                     c = rule(*given, *_rewrap(node, kept, positions)) if record else on_arrays(*given, *kept)
-                    c = _fitted(c, node, i, record)
+                    c = fitted(c, node, i, record)
                 except (*EXPLAINED, FloatingPointError) as error:
                     raise rule_error(node, i, error) from error
                 if previous is None:
                     pending[key] = c
                 elif record:
-                    pending[key] = previous + c
+                    pending[key] = previous + c if watch is None else summed(node, previous, c)
                 elif key in owned:
                     previous += c
                 else:
-                    pending[key] = np.asarray(previous + c)
+                    pending[key] = summed(node, previous, c)
                     owned.add(key)
         if free:
             node.saved = None
@@ -261,6 +267,11 @@ def walk(seeds, *, record, free, wanted=None, since=0, retain=False):
         return pending, ends
     results.update((key, pending[key]) for key in wanted if key in pending)
     return results, ends
+
+
+def _summed(node, previous, c):
+    """The sum of two cotangents, as they are."""
+    return previous + c if isinstance(c, Value) else np.asarray(previous + c)
 
 
 def _added_into(node, g, kept, previous, is_own):

@@ -41,12 +41,14 @@ class State:
     anomaly      stop at the first NaN or inf
     recomputing  a second run for `checkpoint` or a twin: statistics are not assigned again
     packed       the weights that `linear` has transposed, None outside of loops over time
+    watch        who looks at each op that runs (`inspection.watch`), None outside of `profile` and `summary`
     """
 
-    __slots__ = ("anomaly", "packed", "recomputing", "recording", "scope")
+    __slots__ = ("anomaly", "packed", "recomputing", "recording", "scope", "watch")
 
     def __init__(self):
         self.recording, self.scope, self.anomaly, self.recomputing, self.packed = True, Scope(), False, False, None
+        self.watch = None
 
 
 class _Local(threading.local):

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import ops
 from .dtypes import check_dtype, get_default_dtype
-from .errors import describe
+from .errors import describe, not_for_tensors
 from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 
@@ -89,6 +89,8 @@ class Tensor(Value):
         return len(self.data)
 
     def __iter__(self):
+        if not self.data.ndim:
+            raise TypeError("a 0-dimensional Tensor cannot be iterated over: item() is its value")
         return iter(ops.unbind(self))
 
     def __bool__(self):
@@ -120,6 +122,13 @@ class Tensor(Value):
             return f"tensor({text}{dtype})"
         maker = self.source[0].primitive
         return f"tensor({text}{dtype}, {'requires_grad=True' if maker is None else f'made by {maker.name}'})"
+
+    def _repr_html_(self):
+        from .tables import array_html
+
+        maker = "" if self.source is None else self.source[0].primitive
+        made = ", requires_grad=True" if maker is None else f", made by {maker.name}" if maker else ""
+        return array_html(self.data, f"{type(self).__name__} {self.data.shape} {self.data.dtype}{made}")
 
     __hash__ = object.__hash__
 
@@ -251,7 +260,12 @@ class Tensor(Value):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options):
-        return self.numpy().__dlpack__(**options)
+        array = self.numpy()
+        if any(step < 0 for step in array.strides):  # a flipped view: PyTorch ends the process at it
+            if options.get("copy") is False:
+                raise BufferError("__dlpack__: a flipped view is only exported as a copy")
+            array = array.copy()
+        return array.__dlpack__(**options)
 
     def __dlpack_device__(self):
         return self.data.__dlpack_device__()
@@ -259,11 +273,13 @@ class Tensor(Value):
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         op = UFUNCS.get(ufunc.__name__)
         if op is None or method != "__call__" or kwargs:
-            raise TypeError(
-                f"numpy.{ufunc.__name__}{'' if method == '__call__' else '.' + method} does not take Tensors"
-                f"{f' with {sorted(kwargs)}' if kwargs else ''}: use an op of tinygrad_lite, or .detach().numpy() for the array"
-            )
+            raise TypeError(not_for_tensors(ufunc.__name__ + ("" if method == "__call__" else f".{method}"), kwargs))
         return op(*inputs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        from . import numpy_calls  # where it is used: a hundred functions that most programs never call
+
+        return numpy_calls.call(function, types, args, kwargs)
 
     # -- copies: a leaf of its own, never a second one with the same place in the graph --
 

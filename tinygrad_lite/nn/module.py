@@ -8,6 +8,7 @@ from ..errors import describe
 from ..ops.update import assign_to
 from ..record import extra_of, leaf_source
 from ..state import local, setting
+from ..tables import count, tree_html
 from ..tensor import Tensor, history_of
 from .hooks import Handle
 
@@ -287,6 +288,13 @@ class Module:
         if not lines:
             return f"{type(self).__name__}({self.extra_repr()})"
         return "\n".join([f"{type(self).__name__}({self.extra_repr()}", *lines, ")"])
+
+    def _repr_html_(self, name="", above=()):
+        """The tree of the modules with the numbers of their parameters, for a notebook."""
+        inside = [(n, m) for n, m in self.named_children() if not any(m is outer for outer in (self, *above))]
+        n = sum(p.data.size for p in self.parameters())
+        label = f"{name}{type(self).__name__}({self.extra_repr()})" + (f": {count(n)} parameters" if n else "")
+        return tree_html(label, [module._repr_html_(f"{own}: ", (self, *above)) for own, module in inside])
 
 
 def _leaves_of(name, value):
