@@ -11,7 +11,7 @@ from ..kernels.pool import empty_like
 from ..primitive import primitive
 from ..record import Value
 from . import random
-from .elementwise import LONG, abs, erf, exp, expm1, log1p, maximum, tanh, where
+from .elementwise import LONG, erf, exp, expm1, log1p, tanh, where
 from .reduction import sum
 from .shape import canonical_dim
 
@@ -89,7 +89,8 @@ def gelu_backward(g, x, *, approximate="none"):
 
 def _softplus_twin(x, *, beta=1.0, threshold=20.0):
     z = x * beta
-    return where(z > threshold, x, (maximum(z, 0.0) + log1p(exp(-abs(z)))) / beta)
+    rising = z >= 0  # one branch holds at 0, so that the second derivative is right there
+    return where(z > threshold, x, (where(rising, z, 0.0) + log1p(exp(where(rising, -z, z)))) / beta)
 
 
 @primitive(promotes="float", twin=_softplus_twin)
