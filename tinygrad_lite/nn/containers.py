@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from .layers import ReLU
+from .activation import ReLU
 from .module import Module
 from .pooling import MaxPool1d, MaxPool2d, MaxPool3d
 

@@ -2,20 +2,25 @@
 
 from . import (
     activation,
+    classification,
     clockwork,
     columns,
     convolution,
     correlation,
+    dropouts,
     elementwise,
     gates,
     indexing,
     linalg,
     loss,
     normalisation,
+    pairs,
+    piecewise,
     pooling,
     random,
     recurrence,
     reduction,
+    regression,
     sequence,
     shape,
     unrolled,
@@ -23,17 +28,21 @@ from . import (
     windows,
 )  # fmt: skip
 from .activation import *
+from .classification import *
 from .clockwork import *
 from .columns import *
 from .convolution import *
+from .dropouts import *
 from .elementwise import *
 from .indexing import *
 from .linalg import *
-from .loss import *
 from .normalisation import *
+from .pairs import *
+from .piecewise import *
 from .pooling import *
 from .recurrence import *
 from .reduction import *
+from .regression import *
 from .sequence import *
 from .shape import *
 from .update import *
