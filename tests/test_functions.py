@@ -160,6 +160,15 @@ def test_text(module, text):
     assert repr(module) == text
 
 
+def test_text_of_a_class_of_ones_own_names_what_it_has():
+    class Scaled(nn.L1Loss):
+        def __init__(self, factor, *rest, delta=1.0, **options):
+            super().__init__(*rest, **options)
+            self.delta = delta
+
+    assert repr(Scaled(2.0, "sum", delta=3.0)) == "Scaled(delta=3.0)"
+
+
 def test_class_weights_are_a_buffer():
     loss = nn.CrossEntropyLoss(np.array([1.0, 3.0]))
     assert list(loss.state_dict()) == ["weight"] and not list(loss.parameters()) and loss.float().weight.dtype == np.float32

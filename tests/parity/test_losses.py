@@ -123,9 +123,7 @@ ROW = np.array([0.5, 2.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize(
-    ("weight", "pos_weight"), itertools.product([None, ROW, np.array([[0.5], [1.0], [2.0]])], [None, ROW]), ids=str
-)
+@pytest.mark.parametrize(("weight", "pos_weight"), list(itertools.product([None, ROW, ROW[:3, None]], [None, ROW])), ids=str)
 def test_weights_of_two_classes(weight, pos_weight, reduction):
     target = RNG.random((3, 4))
     agree(*modules("BCELoss", {"weight": weight, "reduction": reduction}), (RNG.uniform(0.1, 0.9, (3, 4)),), (target,))

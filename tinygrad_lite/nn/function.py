@@ -12,11 +12,11 @@ class Function(Module):
     """
 
     def _options(self):
-        """name -> (value, default) of the arguments of ``__init__``, without ``inplace``."""
+        """name -> (value, default) of the arguments of ``__init__`` that are attributes, so not of ``inplace``."""
         from inspect import signature
 
         parameters = signature(type(self)).parameters.values()
-        return {p.name: (getattr(self, p.name), p.default) for p in parameters if p.name != "inplace"}
+        return {p.name: (getattr(self, p.name), p.default) for p in parameters if hasattr(self, p.name)}
 
     def extra_repr(self):
         return ", ".join(f"{name}={value!r}" for name, (value, _) in self._options().items())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from ..record import Value
 from . import loss as pieces
 from .activation import log_softmax, relu, softplus
 from .elementwise import square, where
@@ -37,8 +40,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     ignore_index     a class number whose elements have loss 0 and do not count in the mean
     label_smoothing  share of each label that goes to all classes evenly (Szegedy et al., 2016)
     """
-    kind = getattr(getattr(target, "dtype", None), "kind", None)
-    likely = kind == "f" and target.shape == input.shape
+    labels = target.data if isinstance(target, Value) else target
+    likely = isinstance(labels, np.ndarray) and labels.dtype.kind == "f" and labels.shape == input.shape
     if weight is None and not label_smoothing and not likely:
         return pieces.cross_entropy(input, target, ignore_index=ignore_index, reduction=reduction)
     if not 0 <= label_smoothing <= 1:
