@@ -840,16 +840,16 @@ composed(
 composed("dropout-eval", lambda x: tl.dropout(x, 0.5, False), lambda x: x, normal(3))
 composed("dropout-all", lambda x: tl.dropout(x, 1.0), lambda x: 0 * x, normal(3))
 for reduction, reduce in [("mean", np.mean), ("sum", np.sum), ("none", np.array)]:
-    composed(f"binary_cross_entropy-{reduction}", lambda x, t, r=reduction: tl.binary_cross_entropy(x, t, r),
+    composed(f"binary_cross_entropy-{reduction}", lambda x, t, r=reduction: tl.binary_cross_entropy(x, t, reduction=r),
              lambda x, t, reduce=reduce: reduce(-t * np.log(x) - (1 - t) * np.log(1 - x)), probability(2, 3),
              probability(2, 3))  # fmt: skip
     composed(f"binary_cross_entropy_with_logits-{reduction}", lambda x, t,
-        r=reduction: tl.binary_cross_entropy_with_logits(x, t, r),
+        r=reduction: tl.binary_cross_entropy_with_logits(x, t, reduction=r),
              lambda x, t, reduce=reduce: reduce(np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0) - x * t), normal(2, 3),
              probability(2, 3))  # fmt: skip
     composed(
         f"nll_loss-{reduction}",
-        lambda x, r=reduction: tl.nll_loss(x, A(1, 0, 1), r),
+        lambda x, r=reduction: tl.nll_loss(x, A(1, 0, 1), reduction=r),
         lambda x, reduce=reduce: reduce(-x[[0, 1, 2], [1, 0, 1]]),
         normal(3, 2),
     )
@@ -880,6 +880,7 @@ import cases_convolution  # noqa: E402, F401  (its rows join these)
 import cases_functions  # noqa: E402, F401
 import cases_layers  # noqa: E402, F401
 import cases_linalg  # noqa: E402, F401
+import cases_loss  # noqa: E402, F401
 import cases_normalisation  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401
 import cases_recurrence  # noqa: E402, F401

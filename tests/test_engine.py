@@ -973,6 +973,12 @@ def test_cross_entropy_agrees_with_its_twin_to_the_second_order():
     np.testing.assert_allclose(results[0], results[1], atol=1e-14)
 
 
+def test_the_second_derivative_of_softplus_at_0():
+    x = tl.tensor([-1e-3, 0.0, 1e-3], dtype=np.float64, requires_grad=True)
+    (g,) = tl.grad(tl.softplus(x, beta=2.0).sum(), x, create_graph=True)
+    np.testing.assert_allclose(tl.grad(g.sum(), x)[0].data, 0.5 / np.cosh(x.data) ** 2, rtol=1e-12)
+
+
 # -- an op of one's own ------------------------------------------------------------------------------------------
 
 

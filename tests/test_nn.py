@@ -264,7 +264,7 @@ def test_losses_equal_their_formulas(reduction):
         (nn.BCELoss, (t(s), t(y)), bce),
         (nn.BCEWithLogitsLoss, (t(x), t(y)), bce),
     ]:
-        np.testing.assert_allclose(loss(reduction)(*inputs).data, reduce(expected), rtol=1e-9, err_msg=loss.__name__)
+        np.testing.assert_allclose(loss(reduction=reduction)(*inputs).data, reduce(expected), rtol=1e-9, err_msg=loss.__name__)
     with pytest.raises(ValueError, match="reduction must be 'mean', 'sum' or 'none', got 'average'"):
         nn.MSELoss("average")
 

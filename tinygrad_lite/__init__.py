@@ -28,6 +28,8 @@ from .transforms import checkpoint, hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
 
+del linalg  # noqa: F821  (the star brings the file of ops; the name is that of a submodule)
+
 _SUBMODULES = ("data", "inspection", "io", "linalg", "nn", "optim", "training", "viz", "zoo")
 _FUNCTIONS = {"profile": "inspection", "summary": "inspection"}  # of submodules
 

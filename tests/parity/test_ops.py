@@ -406,12 +406,12 @@ def test_losses_of_two_tensors(shape, reduction):
     both(lambda x, y: tl.mse_loss(x, y, reduction=reduction), lambda x, y: F.mse_loss(x, y, reduction=reduction), [x, y])
     p, t = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(-y))
     both(
-        lambda x, t: tl.binary_cross_entropy_with_logits(x, t, reduction),
+        lambda x, t: tl.binary_cross_entropy_with_logits(x, t, reduction=reduction),
         lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction=reduction),
         [x, t],
     )
     both(
-        lambda p, t: tl.binary_cross_entropy(p, t, reduction),
+        lambda p, t: tl.binary_cross_entropy(p, t, reduction=reduction),
         lambda p, t: F.binary_cross_entropy(p, t, reduction=reduction),
         [p, t],
     )

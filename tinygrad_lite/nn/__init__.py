@@ -1,29 +1,65 @@
 """Modules, layers and losses, under PyTorch's names; built from ops only."""
 
 from . import functional, init, utils
+from .activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmax2d,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from .attention import MultiheadAttention
 from .cells import Cell, GRUCell, LayerNormLSTMCell, LeakyCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .interpolation import PixelShuffle, PixelUnshuffle, Upsample
-from .layers import (
-    ELU,
-    GELU,
-    Dropout,
-    Embedding,
-    Flatten,
-    Identity,
-    LeakyReLU,
-    Linear,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Softplus,
-    Tanh,
-    Unflatten,
-)  # fmt: skip
-from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
+from .layers import Bilinear, Embedding, Flatten, Identity, Linear, Unflatten
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CosineSimilarity,
+    CrossEntropyLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiMarginLoss,
+    NLLLoss,
+    PairwiseDistance,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    SSELoss,
+    TripletMarginLoss,
+)
 from .module import Buffer, Module, Parameter
 from .normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LocalResponseNorm
 from .padding import (
@@ -42,7 +78,7 @@ from .padding import (
     ZeroPad1d,
     ZeroPad2d,
     ZeroPad3d,
-)  # fmt: skip
+)
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -66,7 +102,7 @@ from .pooling import (
     SumPool2d,
     SumPool3d,
     Unfold,
-)  # fmt: skip
+)
 from .recurrent import GRU, LSTM, RNN, ClockworkRNN, LeakyRNN
 from .sample_normalisation import GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LayerNorm, RMSNorm
 from .unroll import unroll

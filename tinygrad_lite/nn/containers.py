@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from ..record import Value
-from .layers import ReLU
+from .activation import ReLU
 from .module import Module, Parameter
 from .pooling import MaxPool1d, MaxPool2d, MaxPool3d
 

@@ -1,10 +1,18 @@
-"""Layers with weights, and the modules of functions without."""
+"""Layers of matrices and tables, and what changes only the shape."""
 
 from __future__ import annotations
 
 from .. import creation, ops
 from . import init
 from .module import Module, Parameter
+
+
+def _uniform(fan_in, weight, bias):
+    """Draw both from +-1/sqrt(fan_in)."""
+    bound = fan_in**-0.5 if fan_in else 0.0
+    init.uniform_(weight, -bound, bound)
+    if bias is not None:
+        init.uniform_(bias, -bound, bound)
 
 
 class Linear(Module):
@@ -22,10 +30,7 @@ class Linear(Module):
 
     def reset_parameters(self):
         """Draw new weights."""
-        bound = self.in_features**-0.5 if self.in_features else 0.0
-        init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            init.uniform_(self.bias, -bound, bound)
+        _uniform(self.in_features, self.weight, self.bias)
 
     def forward(self, x):
         """(..., in_features) -> (..., out_features)."""
@@ -33,6 +38,34 @@ class Linear(Module):
 
     def extra_repr(self):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """y_k = x1^T W_k x2 + b_k: (..., in1_features) and (..., in2_features) -> (..., out_features).
+
+    weight  (out_features, in1_features, in2_features), uniform in +-1/sqrt(in1_features)
+    bias    (out_features), likewise; None with ``bias=False``
+    """
+
+    def __init__(self, in1_features, in2_features, out_features, bias=True, dtype=None):
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = Parameter(creation.zeros(out_features, in1_features, in2_features, dtype=dtype))
+        self.bias = Parameter(creation.zeros(out_features, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw new weights."""
+        _uniform(self.in1_features, self.weight, self.bias)
+
+    def forward(self, input1, input2):
+        """(..., in1_features), (..., in2_features) -> (..., out_features)."""
+        return ops.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self):
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class Embedding(Module):
@@ -110,127 +143,3 @@ class Identity(Module):
     def forward(self, x):
         """x."""
         return x
-
-
-class Dropout(Module):
-    """In training each element is 0 with probability ``p``, else divided by 1 - p (Srivastava et al., 2014)."""
-
-    def __init__(self, p=0.5):
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must be a probability, 0 to 1, got {p}")
-        self.p = p
-
-    def forward(self, x):
-        """``x``, thinned out in training."""
-        return ops.dropout(x, self.p, self.training)
-
-    def extra_repr(self):
-        return f"p={self.p}"
-
-
-class ReLU(Module):
-    """max(x, 0)."""
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.relu(x)
-
-
-class LeakyReLU(Module):
-    """x for x > 0, else negative_slope * x (Maas et al., 2013)."""
-
-    def __init__(self, negative_slope=0.01):
-        self.negative_slope = negative_slope
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.leaky_relu(x, negative_slope=self.negative_slope)
-
-    def extra_repr(self):
-        return f"negative_slope={self.negative_slope}"
-
-
-class ELU(Module):
-    """x for x > 0, else alpha * (e**x - 1) (Clevert et al., 2015)."""
-
-    def __init__(self, alpha=1.0):
-        self.alpha = alpha
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.elu(x, self.alpha)
-
-    def extra_repr(self):
-        return f"alpha={self.alpha}"
-
-
-class GELU(Module):
-    """x times the standard normal distribution function of x (Hendrycks and Gimpel, 2016)."""
-
-    def __init__(self, approximate="none"):
-        self.approximate = approximate
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.gelu(x, self.approximate)
-
-    def extra_repr(self):
-        return f"approximate={self.approximate!r}"
-
-
-class Softplus(Module):
-    """log(1 + e**(beta x)) / beta; the line x itself where beta x > threshold."""
-
-    def __init__(self, beta=1.0, threshold=20.0):
-        self.beta, self.threshold = beta, threshold
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.softplus(x, beta=self.beta, threshold=self.threshold)
-
-    def extra_repr(self):
-        return f"beta={self.beta}, threshold={self.threshold}"
-
-
-class Sigmoid(Module):
-    """The logistic function 1 / (1 + e**-x)."""
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.sigmoid(x)
-
-
-class Tanh(Module):
-    """Hyperbolic tangent."""
-
-    def forward(self, x):
-        """Element by element."""
-        return ops.tanh(x)
-
-
-class Softmax(Module):
-    """e**x / sum(e**x) along ``dim``."""
-
-    def __init__(self, dim):
-        self.dim = dim
-
-    def forward(self, x):
-        """Positive numbers that sum to 1 along ``dim``."""
-        return ops.softmax(x, dim=self.dim)
-
-    def extra_repr(self):
-        return f"dim={self.dim}"
-
-
-class LogSoftmax(Module):
-    """log(softmax(x)) along ``dim``."""
-
-    def __init__(self, dim):
-        self.dim = dim
-
-    def forward(self, x):
-        """The logarithm of numbers that sum to 1 along ``dim``."""
-        return ops.log_softmax(x, dim=self.dim)
-
-    def extra_repr(self):
-        return f"dim={self.dim}"

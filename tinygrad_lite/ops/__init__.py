@@ -3,6 +3,7 @@
 from . import (
     activation,
     attention,
+    classification,
     clockwork,
     columns,
     comparison,
@@ -10,6 +11,7 @@ from . import (
     convolution,
     correlation,
     decomposition,
+    dropouts,
     elementwise,
     functions,
     gates,
@@ -20,10 +22,13 @@ from . import (
     normalisation,
     norms,
     padding,
+    pairs,
+    piecewise,
     pooling,
     random,
     recurrence,
     reduction,
+    regression,
     rounding,
     sample_normalisation,
     scattering,
@@ -37,21 +42,25 @@ from . import (
 )  # fmt: skip
 from .activation import *
 from .attention import *
+from .classification import *
 from .clockwork import *
 from .columns import *
 from .contraction import *
 from .convolution import *
+from .dropouts import *
 from .elementwise import *
 from .functions import *
 from .indexing import *
 from .interpolation import *
 from .linalg import *
-from .loss import *
 from .normalisation import *
 from .padding import *
+from .pairs import *
+from .piecewise import *
 from .pooling import *
 from .recurrence import *
 from .reduction import *
+from .regression import *
 from .rounding import *
 from .sample_normalisation import *
 from .scattering import *

@@ -9,13 +9,14 @@ import numpy as np
 from .. import kernels
 from ..kernels.pool import empty_like
 from ..primitive import primitive
-from ..record import Value
-from . import random
-from .elementwise import LONG, abs, erf, exp, expm1, log1p, maximum, tanh, where
+from .elementwise import LONG, abs, erf, exp, expm1, log1p, sigmoid, tanh, where
 from .reduction import sum
-from .shape import canonical_dim
+from .shape import canonical_dim, split
 
-__all__ = ["dropout", "elu", "gelu", "leaky_relu", "log_softmax", "relu", "softmax", "softplus"]
+__all__ = [
+    "celu", "elu", "gelu", "glu", "leaky_relu", "log_softmax", "logsigmoid", "mish", "relu", "selu", "silu", "softmax", "softmin",
+    "softplus", "softsign", "tanhshrink",
+]  # fmt: skip
 
 
 @primitive(promotes=True)
@@ -89,7 +90,8 @@ def gelu_backward(g, x, *, approximate="none"):
 
 def _softplus_twin(x, *, beta=1.0, threshold=20.0):
     z = x * beta
-    return where(z > threshold, x, (maximum(z, 0.0) + log1p(exp(-abs(z)))) / beta)
+    rising = z >= 0  # one branch holds at 0, so that the second derivative is right there
+    return where(z > threshold, x, (where(rising, z, 0.0) + log1p(exp(where(rising, -z, z)))) / beta)
 
 
 @primitive(promotes="float", twin=_softplus_twin)
@@ -172,11 +174,55 @@ def _sum_along(x, dim):
     return sum(x, dim=dim, keepdim=True)
 
 
-def dropout(x, p=0.5, training=True):
-    """In training each element is 0 with probability ``p``, else divided by 1 - p (Srivastava et al., 2014)."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must be a probability, 0 to 1, got {p}")
-    if not training or p == 0:
-        return x
-    kept = random.keep_mask(x.shape, p, (x.data if isinstance(x, Value) else x).dtype)
-    return x * kept
+# -- composed ----------------------------------------------------------------------------------------------------
+
+
+def softmin(x, dim):
+    """`softmax` of -x along ``dim``."""
+    return softmax(-x, dim=dim)
+
+
+def celu(x, alpha=1.0):
+    """x for x >= 0, else alpha * (e**(x / alpha) - 1), whose slope at 0 is 1 for each alpha (Barron, 2017)."""
+    if not alpha:
+        raise ValueError("celu: alpha must not be 0")
+    return where(x >= 0, x, expm1(where(x >= 0, 0.0, x) / alpha) * alpha)
+
+
+def selu(x):
+    """1.0507 * elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer (Klambauer et al., 2017)."""
+    return elu(x, alpha=1.6732632423543772) * 1.0507009873554805
+
+
+def silu(x):
+    """x times the logistic function of x, also called swish (Elfwing et al., 2018)."""
+    return x * sigmoid(x)
+
+
+def mish(x):
+    """x * tanh(softplus(x)) (Misra, 2019)."""
+    return x * tanh(softplus(x))
+
+
+def softsign(x):
+    """x / (1 + |x|)."""
+    return x / (abs(x) + 1.0)
+
+
+def logsigmoid(x):
+    """The logarithm of the logistic function, without overflow."""
+    return -softplus(-x, threshold=math.inf)
+
+
+def tanhshrink(x):
+    """x - tanh(x)."""
+    return x - tanh(x)
+
+
+def glu(x, dim=-1):
+    """The first half of ``x`` along ``dim`` times the logistic function of the second (Dauphin et al., 2017)."""
+    size = x.shape[canonical_dim(dim, x.ndim)] if x.ndim else 1
+    if size % 2:
+        raise ValueError(f"glu: dim {dim} of {x.shape} cannot be halved: its size must be even")
+    first, second = split(x, [size // 2, size // 2], dim)
+    return first * sigmoid(second)

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import located
 from ..state import local
-from .activation import dropout, softmax
+from .activation import softmax
+from .dropouts import dropout
 from .elementwise import where
 from .linalg import matmul_nd, swap_last
 from .reduction import amax

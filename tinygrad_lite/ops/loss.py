@@ -1,4 +1,4 @@
-"""Losses. ``reduction`` is "mean", "sum" or "none"."""
+"""What losses are made of: their reduction, and those of them that are primitives."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 
 from .. import kernels
 from ..errors import describe
+from ..graph import cast
 from ..kernels.pool import empty_like
 from ..primitive import primitive
-from .activation import log_softmax, softplus
-from .elementwise import log, maximum, square
-from .indexing import scatter_zeros
+from .activation import log_softmax
+from .elementwise import log, maximum, ne, where
+from .indexing import scatter_zeros, take_rows
 from .reduction import mean, sum
-from .shape import unsqueeze
-
-__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
+from .shape import reshape_to, unsqueeze
 
 
 def reduced(loss, reduction):
@@ -30,9 +29,22 @@ def reduced(loss, reduction):
     raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _check_same_shape(name, input, target):
+def check_same_shape(name, input, target):
+    """Refuse shapes that differ: broadcasting (batch, 1) with (batch) is a mistake."""
     if input.shape != target.shape:
         raise ValueError(f"{name}: input is {input.shape}, target is {target.shape}: they must agree")
+
+
+@primitive
+def at_least(x, *, bound):
+    """The larger of ``x``, a norm or a variance, and ``bound``. The gradient passes as if it were ``x`` itself, which no
+    composition gives: PyTorch's losses bound what they divide by in this way, so that what has become too small still learns."""
+    if np.size(x) and np.min(x) < 0:
+        raise ValueError(f"a norm or a variance is not negative, got {np.min(x):.4g}")
+    return np.maximum(x, bound)
+
+
+at_least.derivatives(lambda g: g)
 
 
 @primitive(promotes="float", name="mse_loss")
@@ -53,16 +65,12 @@ def _size(x):
     return math.prod(x.shape)
 
 
-def mse_loss(input, target, reduction="mean"):
-    """(input - target)**2, of equal shapes."""
-    if input.shape != target.shape:
-        _check_same_shape("mse_loss", input, target)
-    if reduction == "mean":
-        return mean_squared_error(input, target)
-    return reduced(square(input - target), reduction)
+# -- labels ------------------------------------------------------------------------------------------------------
 
 
-# -- classification ----------------------------------------------------------------------------------------------
+def class_dim(x):
+    """The dimension of the classes in (classes), (batch, classes) or (batch, classes, ...)."""
+    return min(1, x.ndim - 1)
 
 
 def _target_shape(shape):
@@ -70,14 +78,16 @@ def _target_shape(shape):
     return () if len(shape) == 1 else (shape[0], *shape[2:])
 
 
-def _check_labels(logits, target):
+def _check_labels(logits, target, ignore_index=None):
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
     if logits.ndim == 0:
         raise ValueError(f"input must be (classes), (batch, classes) or (batch, classes, ...), got {describe(logits)}")
-    classes, expected = logits.shape[min(1, logits.ndim - 1)], _target_shape(logits.shape)
+    classes, expected = logits.shape[class_dim(logits)], _target_shape(logits.shape)
     if target.shape != expected:
         raise ValueError(f"target must be {expected} for input {logits.shape}, got {target.shape}")
+    if ignore_index is not None:
+        target = target[target != ignore_index]
     if target.size and (target.min() < 0 or target.max() >= classes):
         bad = target.min() if target.min() < 0 else target.max()
         raise IndexError(f"label {bad} in target is out of range: input has {classes} classes, labels are 0 to {classes - 1}")
@@ -101,17 +111,53 @@ def _picked_rule(g, target, x_shape):
 picked.derivatives(_picked_rule, None)
 
 
-def nll_loss(input, target, reduction="mean"):
-    """Minus the log-probability of the right class: ``input`` (batch, classes, ...) of log-probabilities, ``target``
-    (batch, ...) of class numbers."""
-    return reduced(-picked(input, target), reduction)
+def of_classes(name, weight, x):
+    """``weight`` (classes) in the dtype of ``x`` (batch, classes, ...), with which its loss is weighted."""
+    classes = x.shape[class_dim(x)]
+    if weight.shape != (classes,):
+        raise ValueError(f"{name}: weight must be ({classes},), a number for each class of input {x.shape}, got {weight.shape}")
+    return weight if weight.dtype == x.dtype else cast(weight, dtype=x.dtype)
 
+
+def along_classes(weight, x):
+    """``weight`` (classes) in a shape to be multiplied with ``x`` (batch, classes, ...)."""
+    return reshape_to(weight, shape=(len(weight), *(1,) * (x.ndim - 2)))
+
+
+def likelihood_of_labels(log_p, target, weight=None, ignore_index=-100, reduction="mean", smoothing=0.0):
+    """Minus log_p[label] times the weight of the label. ``smoothing`` gives that share of each label to all classes evenly.
+
+    Where the label is ``ignore_index`` the loss is 0; the mean is by the weights of the other labels, NaN if there are none.
+    """
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"nll_loss: target must hold class numbers (integers), got {target.dtype}")
+    labels = cast(target, dtype=np.int64)
+    known = ne(labels, ignore_index)
+    labels = where(known, labels, 0)
+    loss = -picked(log_p, labels)
+    if weight is None:
+        share = cast(known, dtype=log_p.dtype)
+    else:
+        weight = of_classes("nll_loss", weight, log_p)
+        share = where(known, take_rows(weight, labels), 0.0)
+        loss = loss * share
+    if smoothing:
+        even = -sum(log_p if weight is None else log_p * along_classes(weight, log_p), dim=class_dim(log_p))
+        loss = loss * (1.0 - smoothing) + even * (smoothing / log_p.shape[class_dim(log_p)])
+    loss = where(known, loss, 0.0)
+    if reduction != "mean":
+        return reduced(loss, reduction)
+    total = sum(share)
+    return sum(loss) / where(total == 0, math.nan, total)  # 0 / NaN where 0 / 0 would warn
+
+
+# -- softmax cross-entropy ---------------------------------------------------------------------------------------
 
 _REDUCTIONS = frozenset(("mean", "sum", "none"))
 
 
-def _cross_entropy_twin(input, target, *, reduction="mean"):
-    return nll_loss(log_softmax(input, dim=min(1, input.ndim - 1)), target, reduction=reduction)
+def _cross_entropy_twin(input, target, *, ignore_index=-100, reduction="mean"):
+    return likelihood_of_labels(log_softmax(input, dim=class_dim(input)), target, None, ignore_index, reduction)
 
 
 def _as_rows(x):
@@ -131,27 +177,40 @@ def _from_rows(rows, shape):
 
 
 @primitive(twin=_cross_entropy_twin, residuals=("gradients",))
-def cross_entropy(input, target, *, reduction="mean"):
+def cross_entropy(input, target, *, ignore_index=-100, reduction="mean"):
     """Softmax cross-entropy: logits ``input`` (batch, classes, ...) or (classes), ``target`` (batch, ...) of class numbers."""
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     matrix = input.ndim == 2 and target.ndim == 1 and len(input) == len(target) and input.size and target.dtype.kind == "i"
     if not matrix:
-        _check_labels(input, target)
+        _check_labels(input, target, ignore_index)
     if input.dtype.kind != "f" or input.dtype.itemsize < 4:
         raise TypeError(f"input must be float32 or float64, got {input.dtype}")
     rows, labels = (input, target) if matrix and input.flags.c_contiguous else (_as_rows(input), target.reshape(-1))
     scale = 1.0 if reduction != "mean" else 1.0 / labels.size if labels.size else float("nan")
-    losses, total, gradients, bad = kernels.softmax.cross_entropy(rows, labels, scale)
+    bad = 0
+    if not 0 <= ignore_index < rows.shape[1]:  # else the kernel takes it for a class
+        losses, total, gradients, bad = kernels.softmax.cross_entropy(rows, labels, scale)
     if bad >= 0:
-        _check_labels(input, target)
+        _check_labels(input, target, ignore_index)
+        losses, total, gradients, scale = _without_ignored(rows, labels, ignore_index, reduction)
     if not matrix:
         gradients = _from_rows(gradients, input.shape)
     return losses.reshape(target.shape) if reduction == "none" else np.array(total * scale, input.dtype), gradients
 
 
+def _without_ignored(rows, labels, ignore_index, reduction):
+    """Losses, their sum, gradients, and what the sum is to be scaled by, if some labels do not count."""
+    ignored = labels == ignore_index
+    known = ignored.size - np.count_nonzero(ignored)
+    scale = 1.0 if reduction != "mean" else 1.0 / known if known else float("nan")
+    losses, _, gradients, _ = kernels.softmax.cross_entropy(rows, np.where(ignored, 0, labels), scale)
+    losses[ignored] = gradients[ignored] = 0
+    return losses, losses.sum(dtype=np.float64), gradients, scale
+
+
 @cross_entropy.backward
-def cross_entropy_backward(g, input, target, gradients, *, reduction="mean"):
+def cross_entropy_backward(g, input, target, gradients, *, ignore_index=-100, reduction="mean"):
     """The cotangent of the loss times its gradient, (softmax - one_hot) / count, which the forward has made."""
     if not g.ndim and g.item() == 1:  # the loss itself is what is differentiated
         return gradients, None
@@ -160,10 +219,7 @@ def cross_entropy_backward(g, input, target, gradients, *, reduction="mean"):
     return np.multiply(gradients, g, out=empty_like(gradients)), None
 
 
-def binary_cross_entropy_with_logits(input, target, reduction="mean"):
-    """-(t log s(x) + (1 - t) log(1 - s(x))) for the logistic function s, without overflow."""
-    _check_same_shape("binary_cross_entropy_with_logits", input, target)
-    return reduced(softplus(input, threshold=float("inf")) - input * target, reduction)
+# -- probabilities -----------------------------------------------------------------------------------------------
 
 
 @primitive(promotes="float", name="binary_cross_entropy")
@@ -184,9 +240,3 @@ bernoulli_loss.derivatives(
 
 def _bounded_log(x):
     return log(maximum(x, math.exp(-100)))
-
-
-def binary_cross_entropy(input, target, reduction="mean"):
-    """-(t log x + (1 - t) log(1 - x)) for probabilities ``input``; a logarithm is never below -100."""
-    _check_same_shape("binary_cross_entropy", input, target)
-    return reduced(bernoulli_loss(input, target), reduction)
