@@ -1,6 +1,6 @@
 """Modules, layers and losses, under PyTorch's names; built from ops only."""
 
-from . import functional, init
+from . import functional, init, utils
 from .cells import Cell, GRUCell, LayerNormLSTMCell, LeakyCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from .containers import ModuleList, Sequential
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
