@@ -876,5 +876,6 @@ composed("max-two", lambda x, y: tl.max(x, y), np.maximum, normal(2, 3), normal(
 import cases_activation  # noqa: E402, F401
 import cases_convolution  # noqa: E402, F401  (its rows join these)
 import cases_normalisation  # noqa: E402, F401
+import cases_optim  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401
 import cases_recurrence  # noqa: E402, F401
