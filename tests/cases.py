@@ -882,5 +882,6 @@ import cases_layers  # noqa: E402, F401
 import cases_linalg  # noqa: E402, F401
 import cases_loss  # noqa: E402, F401
 import cases_normalisation  # noqa: E402, F401
+import cases_optim  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401
 import cases_recurrence  # noqa: E402, F401

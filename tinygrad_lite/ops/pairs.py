@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..graph import broadcast_to
-from .elementwise import clamp, minimum, sqrt, square, where
 from .contraction import einsum
+from .elementwise import clamp, minimum, sqrt, square, where
 from .loss import at_least, reduced
 from .reduction import norm, sum
 

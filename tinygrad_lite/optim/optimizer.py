@@ -1,111 +1,271 @@
-"""What all optimisers share: the parameters, the rate, the state of each parameter."""
+"""What all optimisers share: groups of parameters, their rates, the state of each parameter."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 
 from ..errors import describe
 from ..ops.update import assign_to
 from ..record import new_tensor
+from ..state import enable_grad
 from ..tensor import Tensor
 
 
-class Optimizer:
-    """Base of the optimisers. The rate and the step counters are 0-d float64 Tensors changed in place.
+class ParameterGroup(dict):
+    """Parameters with options of their own: a dict of "params", "lr" and what else the optimiser has.
 
-    params  Parameters, or other leaf Tensors that require a gradient
-    lr      the learning rate, not negative; ``optimizer.lr = 0.01`` sets it
+    The updates read the rate from ``rate``, a 0-d float64 Tensor which ``group["lr"] = 0.01`` changes in place: a recorded step
+    stays live.
+    """
+
+    __slots__ = ("first", "rate")  # first: the number of the first parameter of the group
+
+    def __setitem__(self, name, value):
+        value = value.item() if isinstance(value, np.generic) else value
+        if name == "lr":
+            value = float(value)
+            if hasattr(self, "rate"):
+                assign_to(self.rate, value)
+            else:
+                self.rate = new_tensor(np.array(value, np.float64))
+        dict.__setitem__(self, name, value)
+
+    def update(self, *args, **values):
+        """As of any dict."""
+        for name, value in dict(*args, **values).items():
+            self[name] = value
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+
+BESIDE = ("params", "name", "initial_lr")  # what a group holds beside the options of its optimiser
+
+
+class Optimizer:
+    """Base of the optimisers. Rates and step counters are 0-d float64 Tensors changed in place.
+
+    params    Parameters or other leaf Tensors, or groups of them: dicts with "params" and options of their own, such as "lr"
+    defaults  the options of groups that do not give them
     """
 
     fields = ()  # the names of the state of a parameter
+    numbers = ("step",)  # those that are one number, not of the parameter's shape
 
-    def __init__(self, params, lr):
-        self.params = list(params)
+    def __init__(self, params, defaults):
+        self.defaults, self.param_groups, self.params = defaults, [], []
+        self.state = {}  # index of a parameter -> name -> Tensor
+        if isinstance(params, (Tensor, dict, set)):
+            raise TypeError(f"{type(self).__name__}: give a list of parameters or of dicts of them, not a {type(params).__name__}")
+        params = list(params)
+        for group in params if any(isinstance(p, dict) for p in params) else [{"params": params}]:
+            self.add_param_group(group)
         if not self.params:
             raise ValueError(f"{type(self).__name__}: no parameters to train")
-        for k, p in enumerate(self.params):
+
+    def add_param_group(self, param_group):
+        """Train the parameters of one more group, a dict: "params" and the options that are not the defaults."""
+        name = type(self).__name__
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            raise TypeError(f'{name}: a group is a dict with "params", got {type(param_group).__name__}')
+        params = param_group["params"]
+        if isinstance(params, (dict, set)):
+            raise TypeError(f"{name}: the parameters of a group stand in a list, not in a {type(params).__name__}")
+        params = [params] if isinstance(params, Tensor) else list(params)
+        for k, p in enumerate(params, len(self.params)):
             if not isinstance(p, Tensor) or not p.is_leaf:
                 what = "a computed one" if isinstance(p, Tensor) else type(p).__name__
-                raise TypeError(f"{type(self).__name__}: parameter {k} must be a leaf Tensor, got {what}")
-        if len({id(p) for p in self.params}) < len(self.params):
-            raise ValueError(f"{type(self).__name__}: a parameter is given twice")
-        self._lr = new_tensor(np.array(self._check_rate(lr), np.float64))
-        self.state = {}  # index of a parameter -> name -> Tensor
+                raise TypeError(f"{name}: parameter {k} must be a leaf Tensor, got {what}")
+        if len({id(p) for p in self.params + params}) < len(self.params) + len(params):
+            raise ValueError(f"{name}: a parameter is given twice")
+        unknown = [option for option in param_group if option not in self.defaults and option not in BESIDE]
+        if unknown:
+            raise ValueError(f"{name}: no option {', '.join(map(str, unknown))} for a group; it has {', '.join(self.defaults)}")
+        options = {**self.defaults, **param_group, "params": params}
+        try:
+            not_negative(options, "lr")
+            self.check(options)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        group = ParameterGroup()
+        group.update(options)
+        group.first = len(self.params)
+        self.params += params
+        self.param_groups.append(group)
 
-    def _check_rate(self, lr):
-        if not lr >= 0:
-            raise ValueError(f"{type(self).__name__}: lr must not be negative, got {lr}")
-        return lr
+    def check(self, options):
+        """Raise a ValueError that says what is wrong with options; written by optimisers that have more than a rate."""
 
     @property
     def lr(self):
-        """The learning rate."""
-        return float(self._lr.data)
+        """The learning rate of the only group; ``optimizer.lr = 0.01`` sets it."""
+        return self._only_group()["lr"]
 
     @lr.setter
     def lr(self, value):
-        assign_to(self._lr, self._check_rate(value))
+        group = self._only_group()
+        not_negative({"lr": value}, "lr")
+        group["lr"] = value
 
-    def zero_grad(self):
-        """Forget the gradients, so that the next backward starts anew."""
+    def _only_group(self):
+        if len(self.param_groups) > 1:
+            raise ValueError(f"{type(self).__name__}: each of the {len(self.param_groups)} param_groups has its own lr")
+        return self.param_groups[0]
+
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradients, so that the next backward starts anew; or make them zero."""
         for p in self.params:
-            if p.source is not None:
+            if not set_to_none and p.grad is not None:
+                p.grad = new_tensor(np.zeros_like(p.grad.data))
+            elif p.source is not None:
                 p.source[0].extra.grads.clear()
 
-    def step(self):
-        """One update of every parameter that has a gradient."""
-        which, parameters, gradients = [], [], []
-        for k, p in enumerate(self.params):
-            source = p.source  # as p.grad, which asks more
-            gradient = None if source is None else source[0].extra.grads.get(source[1])
-            if gradient is not None:
-                which.append(k)
-                parameters.append(p)
-                gradients.append(gradient)
-        if which:
-            self.update(which, parameters, gradients)
+    def step(self, closure=None):
+        """One update of every parameter that has a gradient. ``closure``, if given, computes the gradients before, and its result
+        (the loss) is returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            which, parameters, gradients = [], [], []
+            for k, p in enumerate(group["params"], group.first):
+                source = p.source  # as p.grad, which asks more
+                gradient = None if source is None else source[0].extra.grads.get(source[1])
+                if gradient is not None:
+                    which.append(k)
+                    parameters.append(p)
+                    gradients.append(gradient)
+            if which:
+                self.update(group, which, parameters, gradients)
+        return loss
 
-    def update(self, which, parameters, gradients):
-        """Update the parameters of numbers ``which``; written by each optimiser."""
-        raise TypeError(f"{type(self).__name__} has no update: define update(self, which, parameters, gradients)")
+    def update(self, group, which, parameters, gradients):
+        """Update the parameters of numbers ``which``, all of one group; written by each optimiser."""
+        raise TypeError(f"{type(self).__name__} has no update: define update(self, group, which, parameters, gradients)")
 
-    def zeros_for(self, k, parameter, *names):
-        """The state of parameter ``k``, zeros of its shape at first."""
-        state = self.state.get(k)
-        if state is None:
-            state = self.state[k] = {name: new_tensor(np.zeros_like(parameter.data)) for name in names}
-        return state
+    # -- the state of each parameter --
+
+    def states(self, group, which, parameters, *names):
+        """For each name the list of these states of the parameters, made where it is the first step of one."""
+        state = self.state
+        try:
+            return [[state[k][name] for k in which] for name in names]
+        except KeyError:
+            for k, p in zip(which, parameters):
+                own = state.setdefault(k, {})
+                for name in names:
+                    if name not in own:
+                        like = np.empty((), np.float64) if name in self.numbers else p.data
+                        own[name] = new_tensor(np.full_like(like, self.start(group, name)))
+            return [[state[k][name] for k in which] for name in names]
+
+    def start(self, group, name):
+        """The number that the state ``name`` starts from."""
+        return 0
+
+    def needed(self, options):
+        """The states that a parameter has under these options of its group."""
+        return self.fields
+
+    def form(self, k, field):
+        """(shape, dtype) of the state ``field`` of parameter ``k``; None stands for any size."""
+        return ((), np.float64) if field in self.numbers else (self.params[k].shape, self.params[k].dtype)
+
+    # -- saving --
 
     def state_dict(self):
-        """All that another optimiser of the same parameters needs to go on: "lr", and "0.mean" and so on, as live arrays."""
-        arrays = {f"{k}.{name}": t.data for k, state in self.state.items() for name, t in state.items()}
-        return {"lr": self._lr.data, **arrays}
+        """All that another optimiser of the same parameters needs to go on, as arrays, live where they are state.
+
+        "lr" and the other numbers among the options of the first group, "group1.lr" and so on of the further ones, "params" is
+        how many parameters a group has; "0.mean" is the state of the first parameter.
+        """
+        arrays = {}
+        for g, group in enumerate(self.param_groups):
+            for name, value in {**group, "params": len(group["params"])}.items():
+                if name == "lr":
+                    arrays[_key(g, name)] = group.rate.data
+                elif isinstance(value, (int, float, tuple, list)):
+                    arrays[_key(g, name)] = np.array(value)
+        return arrays | {f"{k}.{name}": t.data for k, state in self.state.items() for name, t in state.items()}
 
     def load_state_dict(self, state):
-        """Copy what `state_dict` gave; nothing is copied unless all of it fits."""
-        loaded, problems = {}, [] if "lr" in state else ["lr is missing"]
-        for name, array in state.items():
+        """Copy what `state_dict` gave; nothing is copied unless all of it fits. Options that are not in it stay as they are."""
+        groups, options = self.param_groups, [{} for _ in self.param_groups]
+        problems = [f"{_key(g, 'lr')} is missing" for g in range(len(groups)) if _key(g, "lr") not in state]
+        loaded = {}
+        for name, value in state.items():
+            value = np.array(value.data if isinstance(value, Tensor) else value)
             index, _, field = name.partition(".")
-            if name == "lr":
-                continue
-            if not index.isdigit() or int(index) >= len(self.params) or not field:
+            option = re.fullmatch(r"(?:group([1-9]\d*)\.)?([A-Za-z_]\w*)", name)
+            if option:
+                g, option = int(option[1] or 0), option[2]
+                problem = self._option_problem(name, g, option, value)
+                if problem:
+                    problems.append(problem)
+                elif option != "params":
+                    options[g][option] = tuple(value.tolist()) if value.ndim else value.item()
+            elif not index.isdecimal() or int(index) >= len(self.params) or not field:
                 problems.append(f"{name} belongs to no parameter")
-                continue
-            array, parameter = np.array(array), self.params[int(index)]
-            shape, dtype = ((), np.float64) if field == "step" else (parameter.shape, parameter.dtype)
-            if field not in self.fields:
+            elif field not in self.fields:
                 problems.append(f"{name} is no state of {type(self).__name__} ({', '.join(self.fields)})")
-            elif array.shape != shape or array.dtype.kind != "f":
-                problems.append(f"{name} is {describe(array)}, expected {shape} {np.dtype(dtype)}")
             else:
-                array = array.astype(dtype, copy=False)
-            loaded.setdefault(int(index), {})[field] = new_tensor(array)
+                shape, dtype = self.form(int(index), field)
+                fits = len(shape) == value.ndim and all(n in (None, m) for n, m in zip(shape, value.shape))
+                if not fits or value.dtype.kind != "f":
+                    problems.append(f"{name} is {describe(value)}, expected {shape} {np.dtype(dtype)}")
+                loaded.setdefault(int(index), {})[field] = new_tensor(value.astype(dtype, copy=False))
+        options = [{**group, **given} for group, given in zip(groups, options)]
         for k, fields in loaded.items():
-            problems += [f"{k}.{field} is missing" for field in self.fields if field not in fields]
+            group = next(g for g in reversed(range(len(groups))) if groups[g].first <= k)
+            problems += [f"{k}.{field} is missing" for field in self.needed(options[group]) if field not in fields]
+        for given in options if not problems else ():
+            try:
+                self.check(given)
+            except ValueError as error:
+                problems.append(str(error))
         if problems:
             raise ValueError(f"load_state_dict of {type(self).__name__}: {'; '.join(problems)}. Nothing was loaded")
-        self.lr = float(state["lr"])
+        for group, given in zip(groups, options):
+            group.update(given)
         self.state = loaded
 
+    def _option_problem(self, name, g, option, value):
+        """What is wrong with a saved option, None if nothing is."""
+        if g >= len(self.param_groups):
+            return f"{name} belongs to no group, there are {len(self.param_groups)}"
+        own = 0.0 if option == "initial_lr" else self.param_groups[g].get(option)
+        if option == "params":
+            return f"{name} is {value}, the group has {len(own)} parameters" if value != len(own) else None
+        if not isinstance(own, (int, float, tuple, list)):
+            return f"{name} is no saved option of {type(self).__name__} ({', '.join(self.defaults)})"
+        kinds = "b" if isinstance(own, bool) else "iuf"
+        if value.shape != np.shape(own) or value.dtype.kind not in kinds:
+            return f"{name} is {describe(value)}, expected {np.shape(own)} {'bool' if kinds == 'b' else 'of numbers'}"
+        return None
+
     def __repr__(self):
-        return f"{type(self).__name__}({len(self.params)} parameters, lr={self.lr:g})"
+        rates = ", ".join(f"{group['lr']:g}" for group in self.param_groups)
+        return f"{type(self).__name__}({len(self.params)} parameters, lr={rates})"
+
+
+def _key(g, option):
+    """The name of an option of group ``g`` in a saved state."""
+    return f"group{g}.{option}" if g else option
+
+
+def not_negative(options, *names):
+    """Raise if one of the options ``names`` is negative."""
+    wrong = [f"{name} must not be negative, got {options[name]}" for name in names if not options[name] >= 0]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+
+
+def check_betas(options):
+    """Raise if "betas" are not two shares."""
+    betas = options["betas"]
+    if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
+        raise ValueError(f"betas lie in [0, 1), two of them, got {betas}")

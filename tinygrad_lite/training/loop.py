@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import math
 import os
 import time
 
-import numpy as np
-
+from ..nn.utils import clip_grad_norm_
 from ..ops.random import get_rng_state, set_rng_state
 from .callbacks import EarlyStopping
 from .checkpoint import Checkpoint, state_of
@@ -147,7 +145,6 @@ def fit(
 
 def _steps(run, loss, clip, advance, bar):
     """The updates of one epoch."""
-    asks = len(inspect.signature(run.optimizer.step).parameters) > 0  # L-BFGS computes the gradients at several places
     for inputs, target in run.batches():
         found = []
 
@@ -157,15 +154,11 @@ def _steps(run, loss, clip, advance, bar):
             value = loss(outputs, target)
             value.backward()
             if clip is not None:
-                clip_norm(run.model.parameters(), clip)
+                clip_grad_norm_(run.model.parameters(), clip)
             found.append((value.item(), outputs))
             return value
 
-        if asks:
-            run.optimizer.step(closure)
-        else:
-            closure()
-            run.optimizer.step()
+        run.optimizer.step(closure)
         run.loss, outputs = found[0]
         run.step, run.batch = run.step + 1, run.batch + 1
         run.means.add(run.loss, outputs, target, run.metrics)
@@ -201,13 +194,3 @@ def _advance(schedule):
     parameters = inspect.signature(schedule.step).parameters.values()
     needed = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     return schedule.step if needed else lambda value: schedule.step()
-
-
-def clip_norm(parameters, most):
-    """Scale all gradients by one factor so that their norm together is at most ``most``; returns the norm they had."""
-    gradients = [p.grad.data for p in parameters if p.grad is not None]
-    norm = math.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in gradients))
-    if norm > most:
-        for g in gradients:
-            g *= g.dtype.type(most / (norm + 1e-6))
-    return norm

@@ -67,7 +67,7 @@ def train_epoch(model, optimizer, codes, batch_size=50, steps=50, clip=5.0):
         loss = nats(logits, targets)
         optimizer.zero_grad()
         loss.backward()
-        getattr(nn, "utils", None) and nn.utils.clip_grad_norm_(parameters, clip)
+        nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         yield loss.item()
 
