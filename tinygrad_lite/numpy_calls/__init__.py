@@ -5,4 +5,4 @@ not here (``out``, ``where``, ``dtype``), is refused by name: nothing detaches b
 """
 
 from . import joining, products, reductions, selection, shape
-from .table import CALLS, LATER, QUESTIONS, call, find_op
+from .table import CALLS, QUESTIONS, call

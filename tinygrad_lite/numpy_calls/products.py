@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .. import ops
+from ..ops import decomposition
 from .table import as_axes, flat, stands_for, value
 
 
@@ -92,36 +93,36 @@ def _matrix_norm(x, keepdims=False, ord="fro"):
     return _norm(x, ord, (-2, -1), keepdims)
 
 
-@stands_for("linalg.det", op="linalg.det")
-def _det(op, a):
-    return op(a)
+@stands_for("linalg.det")
+def _det(a):
+    return decomposition.det(a)
 
 
-@stands_for("linalg.slogdet", op="linalg.slogdet")
-def _slogdet(op, a):
-    return op(a)
+@stands_for("linalg.slogdet")
+def _slogdet(a):
+    return decomposition.slogdet(a)
 
 
-@stands_for("linalg.inv", op="linalg.inv")
-def _inv(op, a):
-    return op(a)
+@stands_for("linalg.inv")
+def _inv(a):
+    return decomposition.inv(a)
 
 
-@stands_for("linalg.solve", op="linalg.solve")
-def _solve(op, a, b):
-    return op(value(a), value(b))
+@stands_for("linalg.solve")
+def _solve(a, b):
+    return decomposition.solve(value(a), value(b))
 
 
-@stands_for("linalg.pinv", op="linalg.pinv")
-def _pinv(op, a, rcond=None):
-    return op(a) if rcond is None else op(a, rtol=rcond)
+@stands_for("linalg.pinv")
+def _pinv(a, rcond=None):
+    return decomposition.pinv(a) if rcond is None else ops.decomposition.pinv(a, rtol=rcond)
 
 
-@stands_for("linalg.svdvals", op="linalg.svdvals")
-def _svdvals(op, x):
-    return op(x)
+@stands_for("linalg.svdvals")
+def _svdvals(x):
+    return decomposition.svdvals(x)
 
 
-@stands_for("linalg.eigvalsh", op="linalg.eigvalsh")
-def _eigvalsh(op, a, UPLO="L"):
-    return op(a, UPLO)
+@stands_for("linalg.eigvalsh")
+def _eigvalsh(a, UPLO="L"):
+    return decomposition.eigvalsh(a, UPLO)

@@ -50,14 +50,14 @@ def _ptp(a, axis=None, keepdims=False):
     return ops.amax(a, dim=axis, keepdim=keepdims) - ops.amin(a, dim=axis, keepdim=keepdims)
 
 
-@stands_for("all", op="all")
-def _all(op, a, axis=None, keepdims=False):
-    return op(a != 0, dim=axis, keepdim=keepdims)
+@stands_for("all")
+def _all(a, axis=None, keepdims=False):
+    return ops.all(a != 0, dim=axis, keepdim=keepdims)
 
 
-@stands_for("any", op="any")
-def _any(op, a, axis=None, keepdims=False):
-    return op(a != 0, dim=axis, keepdim=keepdims)
+@stands_for("any")
+def _any(a, axis=None, keepdims=False):
+    return ops.any(a != 0, dim=axis, keepdim=keepdims)
 
 
 @stands_for("count_nonzero")

@@ -97,33 +97,33 @@ def _triu(m, k=0):
 # -- order -------------------------------------------------------------------------------------------------------
 
 
-@stands_for("sort", op="sort")
-def _sort(op, a, axis=-1):
+@stands_for("sort")
+def _sort(a, axis=-1):
     a, axis = along(a, axis)
-    return op(a, dim=axis)[0]
+    return ops.sort(a, dim=axis)[0]
 
 
-@stands_for("argsort", op="sort")
-def _argsort(op, a, axis=-1):
+@stands_for("argsort")
+def _argsort(a, axis=-1):
     a, axis = along(a, axis)
-    return op(a, dim=axis)[1]
+    return ops.sort(a, dim=axis)[1]
 
 
-@stands_for("median", op="sort")
-def _median(op, a, axis=None, keepdims=False):
+@stands_for("median")
+def _median(a, axis=None, keepdims=False):
     shape = [1] * a.ndim if axis is None else [1 if d == as_axis(axis, a.ndim) else n for d, n in enumerate(a.shape)]
     a, axis = along(in_floats(a), axis)
     n = a.shape[axis]
-    middle = ops.mean(between(op(a, dim=axis)[0], (n - 1) // 2, n // 2 + 1, axis), dim=axis)
+    middle = ops.mean(between(ops.sort(a, dim=axis)[0], (n - 1) // 2, n // 2 + 1, axis), dim=axis)
     return ops.reshape(middle, shape) if keepdims else middle
 
 
 # -- element by element --------------------------------------------------------------------------------------------
 
 
-@stands_for("round", "around", op="round")
-def _round(op, a, decimals=0):
-    return op(a, decimals=decimals)
+@stands_for("round", "around")
+def _round(a, decimals=0):
+    return ops.round(a, decimals=decimals)
 
 
 @stands_for("isclose")

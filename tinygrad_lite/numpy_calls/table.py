@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 
 import numpy as np
@@ -13,7 +12,6 @@ from ..errors import not_for_tensors
 from ..record import Value
 
 CALLS = {}  # "mean", "linalg.norm" -> the function that stands in
-LATER = {}  # the same names -> names of ops that are looked up when they are called
 QUESTIONS = {  # of these the answer is no array: NumPy itself looks at the arrays
     "shape", "ndim", "size", "allclose", "array_equal", "array_equiv", "iscomplexobj", "isrealobj", "result_type", "can_cast",
     "shares_memory", "may_share_memory", "array_repr", "array_str", "array2string",
@@ -66,41 +64,14 @@ def _as_ours(name, function, ours, args, kwargs):
     return positional, named
 
 
-def stands_for(*names, op=None):
-    """Put the function below into the table under ``names`` (decorator). ``op`` is the name of an op that it needs and is given as
-    its first argument; it is looked up when it is called."""
+def stands_for(*names):
+    """Put the function below into the table under ``names`` (decorator)."""
 
     def enter(function):
-        for name in names:
-            CALLS[name] = functools.partial(function, _Later(op, name)) if op else function
-            if op:
-                LATER[name] = op
+        CALLS.update(dict.fromkeys(names, function))
         return function
 
     return enter
-
-
-class _Later:
-    """An op by its name, looked up when it is called."""
-
-    def __init__(self, op, numpy_name):
-        self.op, self.numpy_name = op, numpy_name
-
-    def __call__(self, *args, **attributes):
-        found = find_op(self.op)
-        if found is None:
-            raise TypeError(not_for_tensors(self.numpy_name))
-        return found(*args, **attributes)
-
-
-def find_op(name):
-    """The op of that name (``sort``, ``linalg.inv``), None where there is none."""
-    place, _, last = name.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(f"..{place}", __package__) if place else ops, last, None)
-    except ImportError:
-        return None
-    return found if callable(found) else None
 
 
 # -- arguments ----------------------------------------------------------------------------------------------------
