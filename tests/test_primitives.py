@@ -26,8 +26,27 @@ pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # ordinary val
 
 
 def each(cases):
-    """Parametrise a test with rows."""
-    return pytest.mark.parametrize("case", cases, ids=[c.id for c in cases])
+    """Parametrise a test of a row with ops: it runs on all rows of an op, and an error names the row."""
+    of_op = {}
+    for case in cases:
+        of_op.setdefault(case.op.split("-")[0], []).append(case)
+
+    def decorate(test):
+        def on_every_row(rows, **others):
+            for case in rows:
+                try:
+                    test(case, **others)
+                except BaseException as error:
+                    error.add_note(f"in the row {case.id}")
+                    raise
+
+        parameters = inspect.signature(test).parameters.values()
+        on_every_row.__signature__ = inspect.Signature([p.replace(name="rows") if p.name == "case" else p for p in parameters])
+        on_every_row.__name__, on_every_row.__doc__ = test.__name__, test.__doc__
+        on_every_row.pytestmark = getattr(test, "pytestmark", [])
+        return pytest.mark.parametrize("rows", of_op.values(), ids=of_op)(on_every_row)
+
+    return decorate
 
 
 def is_float(x):
