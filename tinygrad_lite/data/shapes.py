@@ -11,6 +11,7 @@ COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1
 DIRECTIONS = ("left", "right", "up", "down")
 STEPS = np.array([(0, -1), (0, 1), (-1, 0), (1, 0)])  # rows and columns
 RELATIONS = ("left of", "above")
+SCENE_WORDS = ("a", *COLOURS, *SHAPES, "left", "of", "above")
 
 
 def mask(shape, size):

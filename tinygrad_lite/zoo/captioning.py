@@ -19,16 +19,20 @@ class Captioner(nn.Module):
 
     words     size of the vocabulary; 0, 1, 2 are padding, start and end
     channels  of the picture
-    side      its height and width, divisible by 4
+    side      its height and width, divisible by 8
     size      units of the decoder, and of the vectors of words
     """
 
     def __init__(self, words, channels=3, side=24, size=128, dtype=None):
-        self.encoder = nn.Sequential(
-            nn.Conv2d(channels, 32, 3, padding=1, dtype=dtype), nn.BatchNorm2d(32, dtype=dtype), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3, padding=1, dtype=dtype), nn.BatchNorm2d(64, dtype=dtype), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(64 * (side // 4) ** 2, size, dtype=dtype), nn.Tanh(),
-        )  # fmt: skip
+        stages = []
+        for before, after in ((channels, 32), (32, 64), (64, 64)):
+            stages += (
+                nn.Conv2d(before, after, 3, padding=1, dtype=dtype),
+                nn.BatchNorm2d(after, dtype=dtype),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            )
+        self.encoder = nn.Sequential(*stages, nn.Flatten(), nn.Linear(64 * (side // 8) ** 2, size, dtype=dtype), nn.Tanh())
         self.vectors, self.decoder = nn.Embedding(words, size, dtype=dtype), nn.LSTM(size, size, dtype=dtype)
         self.logits = nn.Linear(size, words, dtype=dtype)
 
