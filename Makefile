@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test parity proof bench lint format clean
+.PHONY: demo zoo test parity proof bench lint format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,9 @@ $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 
 demo: $(VENV)/demo.stamp          ## train on real handwritten digits, draw the graph
 	$(BIN)/python -m tinygrad_lite demo
+
+zoo: $(VENV)/demo.stamp           ## run every model of the lectures, make runs/zoo/index.html
+	$(BIN)/python -m tinygrad_lite zoo --page
 
 test: $(VENV)/test.stamp          ## all tests but the slow proofs and the comparison with PyTorch
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 -m "not proof and not parity"

@@ -1,5 +1,4 @@
-"""Two tests of long memory: add two marked numbers of a hundred, say ten symbols again after fifty steps (Hochreiter and
-Schmidhuber, 1997). The picture is the error while the networks learn, beside that of whoever remembers nothing."""
+"""Long memory: add two marked numbers of a hundred, repeat ten symbols after fifty steps (Hochreiter and Schmidhuber, 1997)."""
 
 import argparse
 import math

@@ -12,7 +12,7 @@ import tinygrad_lite
 ROOT = Path(tinygrad_lite.__file__).parent
 LAYERS = [  # from the bottom up
     "kernels", "dtypes", "state", "errors", "tables", "record", "primitive", "graph", "ops", "tensor", "creation", "numpy_calls",
-    "transforms", "gradcheck", "linalg", "nn", "optim", "zoo", "data", "io", "inspection", "viz", "compiler", "training",
+    "transforms", "gradcheck", "linalg", "nn", "optim", "zoo", "data", "io", "inspection", "viz", "compiler", "training", "gallery",
     "warmup", "doctor", "__main__", "__init__",
 ]  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))

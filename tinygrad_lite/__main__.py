@@ -1,4 +1,4 @@
-"""The program ``tinygrad-lite``, also ``python -m tinygrad_lite``: demo, warmup, doctor."""
+"""The program ``tinygrad-lite``, also ``python -m tinygrad_lite``: demo, zoo, warmup, doctor."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ def demo(out, seeds=5, epochs=20, progress=True):
     return reached
 
 
+def zoo(name, page, quick, out):
+    """List the scripts of ``examples/``, run one, or all for a page."""
+    from . import gallery
+
+    if page:
+        print("the page:", gallery.make_page(out, quick))
+    elif name is None:
+        gallery.list_all()
+    else:
+        entry = gallery.find(name)
+        gallery.run(entry, out / entry.name, quick)
+
+
 def main(arguments=None):
     """Run a command; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -54,6 +67,11 @@ def main(arguments=None):
     command.add_argument("--epochs", type=int, default=20, help="passes over the training digits (default: %(default)s)")
     commands.add_parser("warmup", help="compile the common kernels once, so that no later run has to wait for them")
     commands.add_parser("doctor", help="what is found here: versions, processor, threads, BLAS, kernel cache, the program dot")
+    command = commands.add_parser("zoo", help="the models of the lectures: list them, run one, or make a page of all")
+    command.add_argument("name", nargs="?", help="a script, its number or a part of its name; by default all are listed")
+    command.add_argument("--page", action="store_true", help="run all and write a page with their pictures and numbers")
+    command.add_argument("--quick", action="store_true", help="shorter runs")
+    command.add_argument("--out", default="runs/zoo", help="the folder for pictures and page (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         if options.command == "doctor":
@@ -65,10 +83,13 @@ def main(arguments=None):
 
             warmup()
             return 0
+        if options.command == "zoo":
+            zoo(options.name, options.page, options.quick, Path(options.out))
+            return 0
         if options.seeds < 1 or options.epochs < 1:
             parser.error("--seeds and --epochs are at least 1")
         demo(options.out, options.seeds, options.epochs)
-    except ImportError as error:
+    except (ImportError, FileNotFoundError) as error:
         print(f"tinygrad-lite: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,118 @@
+"""All scripts of ``examples/`` as a list to run, and a page with the picture, the equation and the numbers of each.
+
+What a page says of a script beside what it printed stands in `ENTRIES`: the models that it uses, their equation, and the claim of
+the lectures that it shows.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import html
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ..kernels.threads import cpu_count
+from .entries import ENTRIES, Entry, check_examples, find
+
+
+def list_all():
+    """Print every script with its title and its models."""
+    check_examples()
+    for entry in ENTRIES:
+        print(f"{entry.name}\n    {entry.title}\n    {entry.models}")
+
+
+def run(entry, out, quick=False, threads=None, show=True):
+    """Run the script of ``entry`` with its pictures in the folder ``out``; returns (what it printed, seconds)."""
+    environment = {
+        **os.environ,
+        **({} if threads is None else {"NUMBA_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}),
+    }
+    command = [sys.executable, entry.path, "--out", out, *(("--quick",) if quick else entry.arguments if not show else ())]
+    start = time.perf_counter()
+    if show:
+        subprocess.run(command, check=True, env=environment)
+        return "", time.perf_counter() - start
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"zoo: {entry.name} failed:\n{done.stderr[-2000:]}")
+    return done.stdout, time.perf_counter() - start
+
+
+def make_page(out, quick=False):
+    """Run all scripts, as many at once as there are CPUs, and write ``out``/index.html; returns its path."""
+    from tqdm.auto import tqdm
+
+    check_examples()
+    out = Path(out)
+    results = {}
+    with (
+        concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        tqdm(total=len(ENTRIES), unit="script") as bar,
+    ):
+        jobs = {pool.submit(run, entry, out / entry.name, quick, 1, False): entry for entry in ENTRIES}
+        for job in concurrent.futures.as_completed(jobs):
+            results[jobs[job].name] = job.result()
+            bar.set_postfix_str(jobs[job].name)
+            bar.update()
+    sections = [_section(entry, *results[entry.name], out) for entry in ENTRIES]
+    contents = "".join(f'<li><a href="#{e.name}">{html.escape(e.title)}</a></li>' for e in ENTRIES)
+    page = out / "index.html"
+    page.write_text(PAGE.format(contents=contents, sections="".join(sections)), encoding="utf-8")
+    return page
+
+
+def _section(entry, printed, seconds, out):
+    printed = "\n".join(line for line in printed.splitlines() if not line.startswith("the picture:"))
+    pictures = sorted(p for p in (out / entry.name).iterdir() if p.suffix in (".png", ".svg"))
+    figures = "".join(
+        f'<img src="{p.relative_to(out).as_posix()}" alt="{html.escape(f"{entry.name}: {p.stem}")}" loading="lazy">'
+        for p in pictures
+    )
+    return SECTION.format(
+        name=entry.name, title=html.escape(entry.title), equation=html.escape(entry.equation), claim=html.escape(entry.claim),
+        models=html.escape(entry.models), printed=html.escape(printed), seconds=seconds, figures=figures,
+    )  # fmt: skip
+
+
+SECTION = """<section id="{name}">
+<h2>{title}</h2>
+<pre class="equation">{equation}</pre>
+<p><b>The lectures:</b> {claim}</p>
+{figures}
+<details open><summary>measured here, in {seconds:.1f} s</summary><pre>{printed}</pre></details>
+<p class="models">{models} &middot; examples/{name}.py</p>
+</section>
+"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>tinygrad_lite: the models of the lectures</title>
+<style>
+:root {{ color-scheme: light dark; --text: #1c1c1c; --back: #fff; --soft: #f3f3f1; --line: #d8d8d4; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --text: #e6e6e3; --back: #181818; --soft: #242424; --line: #3c3c3a; }} }}
+body {{ font: 17px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back); margin: 0 auto; max-width: 46rem;
+       padding: 1rem; }}
+h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.15rem; margin: 0 0 .6rem; }}
+section {{ border-top: 1px solid var(--line); padding: 1.4rem 0; }}
+img {{ display: block; max-width: 100%; height: auto; margin: .8rem auto; background: #fff; border-radius: 4px; }}
+pre {{ background: var(--soft); padding: .7rem; overflow-x: auto; font-size: .82rem; border-radius: 4px; margin: .5rem 0; }}
+pre.equation {{ font-size: .95rem; }}
+summary {{ cursor: pointer; }} .models {{ font-size: .85rem; opacity: .75; }} a {{ color: inherit; }}
+@media print {{ body {{ max-width: none; font-size: 11pt; color: #000; background: #fff; }} section {{ break-inside: avoid; }}
+               pre {{ white-space: pre-wrap; }} nav {{ break-after: page; }} }}
+</style>
+</head>
+<body>
+<h1>The models of the lectures</h1>
+<nav><ol>{contents}</ol></nav>
+{sections}
+</body>
+</html>
+"""
