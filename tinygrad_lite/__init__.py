@@ -28,7 +28,7 @@ from .transforms import checkpoint, hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("data", "io", "nn", "optim", "training", "viz")
+_SUBMODULES = ("data", "io", "nn", "optim", "training", "viz", "zoo")
 
 
 def __getattr__(name):

@@ -9,6 +9,7 @@ from . import (
     elementwise,
     gates,
     indexing,
+    learning,
     linalg,
     loss,
     normalisation,
