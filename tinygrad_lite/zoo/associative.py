@@ -70,17 +70,16 @@ class Willshaw(Learner):
 
     def predict(self, X):
         """The values that the keys ``X`` (n, k) recall: (n, m)."""
-        sums = self._sums(X, "predict")
-        if isinstance(self.threshold, str):
-            self._chosen("threshold", "probe")
-            ones = examples("Willshaw.predict", X, dtype=sums.dtype).sum(1, keepdim=True)
-            return ops.ge(sums, ones - 0.5).to(sums.dtype)
-        threshold = self.threshold
-        if threshold is None and self.ones_ is None:
-            raise ValueError("Willshaw.predict: the stored keys differ in their number of ones: give threshold='probe' or a number")
-        if threshold is not None and (isinstance(threshold, bool) or not np.isscalar(threshold) or not np.isfinite(threshold)):
+        sums, threshold = self._sums(X, "predict"), self.threshold
+        if isinstance(threshold, str) and threshold == "probe":
+            threshold = examples("Willshaw.predict", X, dtype=sums.dtype).sum(1, keepdim=True) - 0.5
+        elif threshold is None:
+            if self.ones_ is None:
+                raise ValueError("Willshaw.predict: stored keys differ in their number of ones: give threshold='probe' or a number")
+            threshold = self.ones_ - 0.5
+        elif isinstance(threshold, (bool, str)) or not np.isscalar(threshold) or not np.isfinite(threshold):
             raise ValueError(f"Willshaw: threshold must be None, 'probe' or a number, got {threshold!r}")
-        return ops.ge(sums, self.ones_ - 0.5 if threshold is None else float(threshold)).to(sums.dtype)
+        return ops.ge(sums, threshold).to(sums.dtype)
 
     def bits_per_synapse(self, X, Y=None):
         """What the memory tells of the values ``Y`` (n, m) of the keys ``X``, in bits for each of its k m weights.

@@ -64,8 +64,8 @@ class Hopfield(Learner):
     def energy(self, X):
         """E = -1/2 Σ w_ij s_i s_j of each row of ``X``: (n)."""
         weight = self._learned("weight_", "energy")
-        return _energy(state := examples("Hopfield.energy", X, features=len(weight), among=(-1, 1), dtype=np.float64),
-                       ops.linear(state, weight))  # fmt: skip
+        state = examples("Hopfield.energy", X, features=len(weight), among=(-1, 1), dtype=np.float64)
+        return _energy(state, ops.linear(state, weight))
 
     def predict(self, X):
         """The states (n, k) that the probes ``X`` (n, k) settle in."""
@@ -78,6 +78,8 @@ class Hopfield(Learner):
         weight = self._learned("weight_", "recall").detach()
         start = examples("Hopfield.recall", X, features=len(weight), among=(-1, 1), dtype=np.float64).detach()
         asynchronous = self._chosen("updates", "asynchronous", "synchronous") == "asynchronous"
+        if sweeps is not None and (isinstance(sweeps, bool) or not isinstance(sweeps, (int, np.integer)) or sweeps < 0):
+            raise ValueError(f"Hopfield.recall: sweeps must be None or an integer from 0 on, got {sweeps!r}")
         tie, slack = _rounding(weight.data)
         state, before, n = start.data.copy(), np.zeros_like(start.data), len(start)
         settled, count = np.zeros(n, bool), np.zeros(n, np.int64)
@@ -94,7 +96,9 @@ class Hopfield(Learner):
                 new = np.where(np.abs(field) > tie, np.sign(field), old)
                 flips = (new != old).sum(1)
             settled[running] = flips == 0
-            goes_on = (flips > 0) if asynchronous else (flips > 0) & (new != before[running]).any(1)
+            goes_on = flips > 0
+            if not asynchronous and sweeps is None:
+                goes_on &= (new != before[running]).any(1)  # not back where it was two sweeps ago
             count[running] += flips > 0
             before[running], state[running] = old, new
             field = ops.linear(Tensor(new), weight).data
@@ -133,8 +137,9 @@ def _energy(state, field):
 
 
 def _rounding(weight):
-    """Up to where a field counts as 0 and a change of the energy as none: what sums of k terms may be rounded by."""
-    total = np.abs(weight).sum(1)
+    """Up to where a field counts as 0 and a change of the energy as none: what sums of k terms may be rounded by. At least as for
+    fields of 1, which those of stored patterns are: the weights themselves may be rounding errors."""
+    total = np.maximum(np.abs(weight).sum(1), 1)
     unit = 4 * np.finfo(weight.dtype).eps * len(weight)
     return unit * total.max(), unit * total.sum()
 
