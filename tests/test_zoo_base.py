@@ -70,6 +70,14 @@ def test_arrays_tensors_and_lists_are_the_same(name):
 
 
 @EACH
+def test_what_is_learned_does_not_share_the_memory_of_the_examples(name):
+    model, data, _ = LEARNERS[name]
+    model = clone(model).fit(*data)
+    for value in learned(model).values():
+        assert not any(np.shares_memory(np.asarray(value), d) for d in data)
+
+
+@EACH
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
 def test_weights_are_tensors_of_the_dtype_of_the_examples(name, dtype):
     model = clone(LEARNERS[name][0])

@@ -41,6 +41,7 @@ def test_two_layers_of_several_functions_share_hidden_units():
     assert network.hidden_.weight_.shape == (7, 3) and network.output_.weight_.shape == (2, 7)
     nothing = zoo.BooleanNetwork(np.zeros((4, 2)))
     assert nothing.predict(inputs(2)).tolist() == [[0, 0]] * 4
+    assert nothing.predict(inputs(2)).dtype == network.predict(inputs(3)).dtype == np.float32
 
 
 def test_a_large_table():

@@ -86,18 +86,16 @@ def examples(where, X, *, name="X", features=None, among=None, dtype=None):
         raise ValueError(f"{where}: {name} is empty, {array.shape}")
     if features is not None and array.shape[1] != features:
         raise ValueError(f"{where}: {name} has {array.shape[1]} features, expected {features}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        row = int(np.isfinite(array).all(1).argmin())
-        raise ValueError(f"{where}: {name} holds NaN or inf, first in example {row}")
-    if among is not None:
-        low, high = among
-        fits = (array == low) | (array == high)
-        if not fits.all():
+    fits = True if among is None else (array == among[0]) | (array == among[1])
+    if among is None or not fits.all():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = int(np.isfinite(array).all(1).argmin())
+            raise ValueError(f"{where}: {name} holds NaN or inf, first in example {row}")
+        if among is not None:
             row = int(fits.all(1).argmin())
-            hint = f"; of 0 and 1 make them with 2 * {name} - 1" if low == -1 and ((array == 0) | (array == 1)).all() else ""
-            raise ValueError(
-                f"{where}: {name} must hold {low} and {high} only, example {row} has {array[row][~fits[row]][0]}{hint}"
-            )
+            hint = f"; of 0 and 1 make them with 2 * {name} - 1" if among == (-1, 1) and ((array == 0) | (array == 1)).all() else ""
+            what = f"must hold {among[0]} and {among[1]} only, example {row} has {array[row][~fits[row]][0]}"
+            raise ValueError(f"{where}: {name} {what}{hint}")
     if dtype is None:
         dtype = array.dtype if array.dtype.kind == "f" and array.itemsize >= 4 else get_default_dtype()
     return (X if isinstance(X, Tensor) else Tensor(array)).to(dtype)

@@ -58,7 +58,7 @@ class Hopfield(Learner):
         if kind != "rule":
             eye = Tensor(np.eye(k))
             weight = weight * (1.0 - eye) + (eye if kind == "one" else 0.0)
-        self.weight_, self.patterns_ = weight, x
+        self.weight_, self.patterns_ = weight, Tensor(x.data.copy())
         return self
 
     def energy(self, X):

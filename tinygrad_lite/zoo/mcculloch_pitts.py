@@ -82,6 +82,10 @@ class McCullochPitts(Learner):
     def predict(self, X):
         """The answers (n, units) to binary ``X`` (n, k), 0 and 1."""
         x = examples("McCullochPitts.predict", X, features=self.weight_.shape[1], among=(0, 1), dtype=self.weight_.dtype)
+        return self.step(x)
+
+    def step(self, x):
+        """step(w·x - s) of a Tensor ``x`` (n, k) in the dtype of the weights, unchecked."""
         return ops.ge(ops.linear(x, self.weight_), self.threshold_).to(x.dtype)
 
 
@@ -110,8 +114,8 @@ class BooleanNetwork(Learner):
         """The answers to binary ``X`` (n, k), 0 and 1: (n), or (n, m) for m functions."""
         hidden = self.hidden_.predict(X)
         if not hidden.shape[1]:  # a function that is 0 everywhere has no hidden unit
-            return Tensor(np.zeros((len(hidden), *values_of(self.outputs).shape[1:])))
-        answers = self.output_.predict(hidden)
+            return Tensor(np.zeros((len(hidden), *values_of(self.outputs).shape[1:]), hidden.dtype))
+        answers = self.output_.step(hidden)
         return answers[:, 0] if values_of(self.outputs).ndim == 1 else answers
 
 

@@ -66,20 +66,22 @@ class Perceptron(Learner):
     def partial_fit(self, X, y, classes=None):
         """Go through ``X`` and ``y`` once, from the weights there are; the first call names all ``classes``. ``mistakes_`` is of
         this pass, (1, units)."""
-        x, labels = self._given("partial_fit", X, y)
-        if not hasattr(self, "weight_"):
+        weight = getattr(self, "weight_", None)
+        known = {} if weight is None else dict(features=weight.shape[1] - 1, dtype=weight.dtype)
+        x, labels = self._given("partial_fit", X, y, **known)
+        if weight is None:
             if classes is None or len(np.unique(values_of(classes))) < 2:
                 raise ValueError("Perceptron.partial_fit: the first call must name all classes, at least two")
-            known = np.unique(values_of(classes))
-            self.weight_, self.classes_ = Tensor(self._initial(known, x)), Tensor(known)
-        known = self.classes_.data
-        if not np.isin(labels, known).all():
-            raise ValueError(
-                f"Perceptron.partial_fit: y has {labels[~np.isin(labels, known)][0]}, the classes are {known.tolist()}"
-            )
-        x = _extended(examples("Perceptron.partial_fit", x, features=self.weight_.shape[1] - 1, dtype=self.weight_.dtype).data)
-        weight, mistakes = learning.perceptron_epoch(self.weight_, x, _targets(labels, known), self._order(len(x)), self._rates(x))
-        self.weight_, self.mistakes_ = weight, Tensor(mistakes.data[None])
+            classes = np.unique(values_of(classes))
+            weight = Tensor(self._initial(classes, x))
+        else:
+            classes = self.classes_.data
+        if not np.isin(labels, classes).all():
+            strange = labels[~np.isin(labels, classes)][0]
+            raise ValueError(f"Perceptron.partial_fit: y has {strange}, the classes are {classes.tolist()}")
+        x = _extended(x)
+        weight, mistakes = learning.perceptron_epoch(weight, x, _targets(labels, classes), self._order(len(x)), self._rates(x))
+        self.weight_, self.classes_, self.mistakes_ = weight, Tensor(classes), mistakes[None]
         self.n_iter_, self.converged_ = 1, not mistakes.data.any()
         return self
 
@@ -96,9 +98,9 @@ class Perceptron(Learner):
             return self.classes_[(fields[:, 0] >= 0).long()]
         return self.classes_[fields.argmax(1)]
 
-    def _given(self, method, X, y):
+    def _given(self, method, X, y, **known):
         where = f"Perceptron.{method}"
-        x, labels = examples(where, X).data, values_of(y)
+        x, labels = examples(where, X, **known).data, values_of(y)
         if labels.ndim != 1 or labels.dtype.kind not in "biuf":
             raise ValueError(f"{where}: y must be (examples) class numbers, got {labels.shape} {labels.dtype}")
         same_count(where, x, labels, "y")
