@@ -879,6 +879,7 @@ import cases_algebra  # noqa: E402, F401
 import cases_convolution  # noqa: E402, F401  (its rows join these)
 import cases_functions  # noqa: E402, F401
 import cases_layers  # noqa: E402, F401
+import cases_learning  # noqa: E402, F401
 import cases_linalg  # noqa: E402, F401
 import cases_loss  # noqa: E402, F401
 import cases_normalisation  # noqa: E402, F401

@@ -17,6 +17,7 @@ from . import (
     gates,
     indexing,
     interpolation,
+    learning,
     linalg,
     loss,
     normalisation,
