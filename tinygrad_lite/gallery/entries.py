@@ -51,6 +51,42 @@ ENTRIES = (
         "One neuron cannot learn the exclusive or, two layers can (Minsky and Papert, 1969).",
     ),
     Entry(
+        "03_mcculloch_pitts",
+        "zoo.McCullochPitts, zoo.BooleanNetwork",
+        "y = step(w·x - s)",
+        "Units with a threshold compute every Boolean function in two layers; the exclusive or needs both.",
+    ),
+    Entry(
+        "04_hebb_and_oja",
+        "zoo.Hebbian",
+        "Δw = ε y x        Δw = ε y (x - y w)",
+        "Hebb's rule grows without bound, Oja's comes to the first principal component.",
+    ),
+    Entry(
+        "05_perceptron",
+        "zoo.Perceptron",
+        "on a mistake: w ← w ± ε x",
+        "The perceptron rule ends without mistakes, from any weights, where the classes can be separated.",
+    ),
+    Entry(
+        "06_associative_memory",
+        "zoo.Willshaw, zoo.LinearAssociator",
+        "w = max over pairs of y xᵀ,  y = step(w x - (l - 1/2))        y = W x",
+        "Associative memories recall patterns from parts of them; binary ones hold up to ln 2 bits for each synapse.",
+    ),
+    Entry(
+        "07_hopfield",
+        "zoo.Hopfield",
+        "w = 1/k Σ x xᵀ,  s ← sign(w s),  E = -1/2 sᵀ w s",
+        "Stored patterns are attractors: the energy falls until the state settles.",
+    ),
+    Entry(
+        "08_hopfield_capacity",
+        "zoo.Hopfield",
+        "p / N about 0.138",
+        "Beyond 0.138 N random patterns recall collapses.",
+    ),
+    Entry(
         "10_feature_map",
         "tl.cross_correlation2d",
         "S(i, j) = Σₘ Σₙ I(i + m, j + n) K(m, n)",
