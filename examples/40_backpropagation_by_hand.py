@@ -51,18 +51,15 @@ else:
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     axes = figure.subplots()
     values, errors = [x, h, y], [None, delta_hidden, delta_output]
-    places = [
-        [(1.7 * k, (np.arange(len(v))[::-1] - (len(v) - 1) / 2)[i] * 1.1) for i in range(len(v))] for k, v in enumerate(values)
-    ]
+    places = [[(1.7 * k, 1.1 * ((len(v) - 1) / 2 - i)) for i in range(len(v))] for k, v in enumerate(values)]
     for layer, weight in enumerate((model.layers[0].weight, model.layers[1].weight)):
         for j, i in np.ndindex(weight.shape):
             (x0, y0), (x1, y1), g = places[layer][i], places[layer + 1][j], weight.grad.data[j, i]
             colour = "tab:red" if g > 0 else "tab:blue"
             axes.plot([x0, x1], [y0, y1], color=colour, lw=0.5 + 60 * abs(g), alpha=0.55, zorder=1)
             at, box = 0.3 if layer else 0.7, dict(facecolor="white", edgecolor="none", alpha=0.85, pad=0.6)
-            axes.text(
-                x0 + at * (x1 - x0), y0 + at * (y1 - y0), f"{g:+.4f}", color=colour, fontsize=9, ha="center", va="center", bbox=box
-            )
+            px, py = x0 + at * (x1 - x0), y0 + at * (y1 - y0)
+            axes.text(px, py, f"{g:+.4f}", color=colour, fontsize=9, ha="center", va="center", bbox=box)
     for k, (at, value, delta) in enumerate(zip(places, values, errors)):
         axes.text(1.7 * k, 1.85, ("input x", "hidden units h", "output y")[k], ha="center", fontsize=13)
         for i, (px, py) in enumerate(at):
@@ -75,11 +72,8 @@ else:
     for k, formula in enumerate(below):
         axes.text(1.7 * k, -1.85, formula, ha="center", fontsize=13)
     axes.text(0, -1.85, r"$\partial E/\partial w_{ji} = \delta_j x_i$", ha="center", fontsize=13)
-    axes.set(
-        xlim=(-0.6, 4.2),
-        ylim=(-2.1, 2.1),
-        title=f"dE/dw at every connection: red, the weight must fall; blue, it must rise (E = {error.item():.4f})",
-    )
+    title = f"dE/dw at every connection: red, the weight must fall; blue, it must rise (E = {error.item():.4f})"
+    axes.set(xlim=(-0.6, 4.2), ylim=(-2.1, 2.1), title=title)
     axes.axis("off")
     options.out.mkdir(parents=True, exist_ok=True)
     figure.savefig(options.out / "network.png", dpi=120)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .. import nn, ops
 
 
@@ -26,7 +28,7 @@ class MultilayerPerceptron(nn.Module):
         if len(sizes) < 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
             raise ValueError(f"MultilayerPerceptron: sizes must be two or more positive integers, got {sizes}")
         self.sizes, self.f, self.output = sizes, f, output or f
-        self.layers = [nn.Linear(m, n, dtype=dtype) for m, n in zip(sizes, sizes[1:])]
+        self.layers = [nn.Linear(m, n, dtype=dtype) for m, n in pairwise(sizes)]
 
     def activities(self, x):
         """What every layer gives, from the input on: [y_0, y_1, ...]."""
