@@ -36,8 +36,8 @@ delta_output = (y - t) * y * (1 - y)  # delta_k = (y_k - t_k) f'(a_k)
 delta_hidden = h * (1 - h) * (w2.T @ delta_output)  # delta_j = f'(a_j) sum_k delta_k w_kj
 by_hand = {"dE/dw output": np.outer(delta_output, h), "dE/db output": delta_output,
            "dE/dw hidden": np.outer(delta_hidden, x), "dE/db hidden": delta_hidden}  # fmt: skip
-engine = {"dE/dw output": model.layers[1].weight, "dE/db output": model.layers[1].bias,
-          "dE/dw hidden": model.layers[0].weight, "dE/db hidden": model.layers[0].bias}  # fmt: skip
+output, hidden = model.layers[1], model.layers[0]
+engine = dict(zip(by_hand, (output.weight, output.bias, hidden.weight, hidden.bias)))
 print(f"E = {error.item():.6f}, by hand {0.5 * np.sum((y - t) ** 2):.6f}")
 for name, gradient in by_hand.items():
     difference = np.abs(engine[name].grad.data - gradient).max()
@@ -52,7 +52,7 @@ else:
     axes = figure.subplots()
     values, errors = [x, h, y], [None, delta_hidden, delta_output]
     places = [[(1.7 * k, 1.1 * ((len(v) - 1) / 2 - i)) for i in range(len(v))] for k, v in enumerate(values)]
-    for layer, weight in enumerate((model.layers[0].weight, model.layers[1].weight)):
+    for layer, weight in enumerate((hidden.weight, output.weight)):
         for j, i in np.ndindex(weight.shape):
             (x0, y0), (x1, y1), g = places[layer][i], places[layer + 1][j], weight.grad.data[j, i]
             colour = "tab:red" if g > 0 else "tab:blue"
@@ -68,10 +68,9 @@ else:
             axes.text(px, py, said, ha="center", va="center", fontsize=9.5, zorder=3)
             if k == 2:
                 axes.text(px + 0.33, py, f"target {t[i]:.0f}", va="center", fontsize=11)
-    below = ("", r"$\delta_j = f'(a_j)\,\sum_k \delta_k w_{kj}$", r"$\delta_k = (y_k - t_k)\,f'(a_k)$")
-    for k, formula in enumerate(below):
-        axes.text(1.7 * k, -1.85, formula, ha="center", fontsize=13)
-    axes.text(0, -1.85, r"$\partial E/\partial w_{ji} = \delta_j x_i$", ha="center", fontsize=13)
+    formulas = [r"\partial E/\partial w_{ji} = \delta_j x_i", r"\delta_j = f'(a_j)\,\sum_k \delta_k w_{kj}"]
+    for k, formula in enumerate([*formulas, r"\delta_k = (y_k - t_k)\,f'(a_k)"]):
+        axes.text(1.7 * k, -1.85, f"${formula}$", ha="center", fontsize=13)
     title = f"dE/dw at every connection: red, the weight must fall; blue, it must rise (E = {error.item():.4f})"
     axes.set(xlim=(-0.6, 4.2), ylim=(-2.1, 2.1), title=title)
     axes.axis("off")

@@ -68,7 +68,7 @@ def test_a_linear_one_is_the_subspace_of_pca(kind, data):
 # -- against PCA on real digits ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "share"), [(10, 0.75), (2, 0.8)])
+@pytest.mark.parametrize(("n", "share"), [(10, 0.75), (2, 0.85)])
 def test_a_deep_one_beats_pca_on_digits_held_out(n, share):
     (x, _), (held_out, _) = load_digits()
     tl.manual_seed(0)
@@ -140,7 +140,7 @@ def test_a_denoising_one_restores_better(kinds):
 
 
 def test_a_contractive_one_has_the_smallest_jacobian(kinds):
-    assert least(kinds, "jacobian", ["contractive", "estimated"]) < 0.7, kinds
+    assert least(kinds, "jacobian", ["contractive", "estimated"]) < 0.8, kinds
     assert kinds["estimated"]["jacobian"] == pytest.approx(kinds["contractive"]["jacobian"], rel=0.1)
 
 
@@ -223,6 +223,18 @@ def test_the_gradient_of_the_estimate_is_that_of_the_closed_form():
         assert not zoo.ContractionEstimate(0.7)(encoder, x, encoder(x)).requires_grad
 
 
+def test_the_gradient_of_the_estimate_of_a_deep_encoder():
+    tl.manual_seed(0)
+    encoder, x = zoo.autoencoder((5, 6, 4, 1), nn.Tanh, code=nn.Sigmoid).double().encoder, RNG.standard_normal((3, 5))
+    zoo.ContractionEstimate(1.0, 2)(encoder, x, None).backward()
+    estimated = [p.grad.data for p in encoder.parameters()]
+    encoder.zero_grad()
+    jacobian = tl.jacobian(encoder, tl.Tensor(x, requires_grad=True), create_graph=True)  # 0 between different examples
+    ((jacobian * jacobian).sum() / 3).backward()
+    for gradient, parameter in zip(estimated, encoder.parameters()):
+        np.testing.assert_allclose(gradient, parameter.grad.data, rtol=1e-10, atol=1e-15)
+
+
 def test_tied_weights_are_one():
     model = zoo.tied((6, 5, 3), nn.Tanh).double()
     names = [name for name, _ in model.named_parameters()]
@@ -232,6 +244,9 @@ def test_tied_weights_are_one():
     c2, c1 = (m.bias.data for m in model.decoder if isinstance(m, zoo.Transposed))
     h = np.tanh(x @ w1.T + b1) @ w2.T + b2
     np.testing.assert_allclose(model(tl.Tensor(x)).data, np.tanh(h @ w2 + c2) @ w1 + c1, rtol=1e-12)
+    other = zoo.tied((6, 5, 3), nn.Tanh).double()
+    other.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(other(tl.Tensor(x)).data, model(tl.Tensor(x)).data)
 
 
 def test_shapes():
@@ -271,14 +286,19 @@ def test_bad_input():
         ("x .0, 4. has no rows", lambda: zoo.train_epoch(model, ones[:0], optimizer)),
         ("holds NaN or infinity", lambda: zoo.train_epoch(model, ones * np.nan, optimizer)),
         ("batch_size must be 1 or more, got 0", lambda: zoo.train_epoch(model, ones, optimizer, 0)),
-        ("give KL codes between 0 and 1", lambda: zoo.train_epoch(linear, -ones @ np.diag([9, 9, 9, 9]).astype("f"), optimizer)),
-        ("got Linear, Sigmoid, Linear; for others there is", lambda: deep.loss(tl.Tensor(ones))),
+        (
+            "codes under KL lie between 0 and 1",
+            lambda: zoo.train_epoch(linear, -ones @ np.diag([9, 9, 9, 9]).astype("f"), optimizer),
+        ),
+        ("got Linear, Sigmoid, Linear; for it there is", lambda: deep.loss(tl.Tensor(ones))),
+        ("must be Linear, Sigmoid, got Tanh", lambda: zoo.Contraction(1)(nn.Tanh(), None, tl.Tensor(ones))),
         ("L1: weight must not be negative, got -1", lambda: zoo.L1(-1)),
         ("rho must lie between 0 and 1, got 1", lambda: zoo.KL(1, 1)),
         ("projections must be 1 or more, got 0", lambda: zoo.ContractionEstimate(1, 0)),
         ("SaltAndPepper: p must be a probability, 0 to 1, got 2", lambda: zoo.SaltAndPepper(2)),
         ("sigma must not be negative, got -1", lambda: zoo.Gaussian(-1)),
-        (r"n = 5 of neither more, got \(3, 4\)", lambda: zoo.principal_components(ones, 5)),
+        (r"got \(3, 4\), n = 4", lambda: zoo.principal_components(ones, 4)),
+        ("x must be finite", lambda: zoo.principal_components(ones * np.inf, 2)),
     ]:
         with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=match):
             call()

@@ -58,9 +58,7 @@ def train_epoch(model, x, optimizer, batch_size=100):
         value = model.loss(batch)
         total += value.item() * len(batch)
         if not np.isfinite(total):
-            raise ValueError(
-                "train_epoch: the loss is not finite: lower the rate, and give KL codes between 0 and 1 (code=nn.Sigmoid)"
-            )
+            raise ValueError("train_epoch: the loss is not finite: lower the rate; codes under KL lie between 0 and 1 (nn.Sigmoid)")
         value.backward()
         optimizer.step()
     return total / len(x)
@@ -118,8 +116,7 @@ class Transposed(nn.Module):
 def tied(sizes, unit=nn.Sigmoid, code=None, output=None, **options):
     """`autoencoder` whose decoder has the transposed weights of its encoder (Vincent et al., 2010): half as many."""
     model = autoencoder(sizes, unit, code, output, **options)
-    down = [layer for layer in model.encoder if isinstance(layer, nn.Linear)]
-    up = iter(down[::-1])
+    up = iter([layer for layer in model.encoder if isinstance(layer, nn.Linear)][::-1])
     model.decoder = nn.Sequential(*(Transposed(next(up)) if isinstance(m, nn.Linear) else m for m in model.decoder))
     return model
 
@@ -199,12 +196,10 @@ class Contraction(_Penalty):
 
     def __call__(self, encoder, x, code):
         """A scalar; the encoder is `nn.Linear` and `nn.Sigmoid`."""
-        layers = list(encoder)
+        layers = list(encoder) if isinstance(encoder, nn.Sequential) else [encoder]
         if [type(layer) for layer in layers] != [nn.Linear, nn.Sigmoid]:
             kinds = ", ".join(type(layer).__name__ for layer in layers)
-            raise ValueError(
-                f"Contraction: the encoder must be Linear, Sigmoid, got {kinds}; for others there is ContractionEstimate"
-            )
+            raise ValueError(f"Contraction: the encoder must be Linear, Sigmoid, got {kinds}; for it there is ContractionEstimate")
         rows = ops.sum(ops.square(layers[0].weight), 1)
         return self.weight * ops.sum(ops.square(code * (1.0 - code)) * rows) / len(code)
 
@@ -287,7 +282,7 @@ def principal_components(x, n):
     """(mean, components) of the rows of the array ``x``: (features) and (n, features), orthonormal, that of the largest variance
     first (Pearson, 1901). The code is h = (x - mean) components^T, what comes back mean + h components."""
     x = np.asarray(x)
-    if x.ndim != 2 or not 0 < n <= min(x.shape):
-        raise ValueError(f"principal_components: x must be (rows, features) with n = {n} of neither more, got {x.shape}")
+    if x.ndim != 2 or not 0 < n <= min(x.shape) or not np.isfinite(x).all():
+        raise ValueError(f"principal_components: x must be finite, (rows, features), n from 1 to the fewer; got {x.shape}, n = {n}")
     mean = x.mean(0)
     return mean, np.linalg.svd(x - mean, full_matrices=False)[2][:n]
