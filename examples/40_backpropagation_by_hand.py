@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import tinygrad_lite as tl
-from tinygrad_lite.zoo.mlp import MultilayerPerceptron, half_squared_error
+from tinygrad_lite import nn
+from tinygrad_lite.zoo.mlp import MultilayerPerceptron
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--quick", action="store_true", help="the same: it is quick")
@@ -19,7 +20,7 @@ options = arguments.parse_args()
 tl.manual_seed(2)
 model = MultilayerPerceptron((2, 3, 2), tl.sigmoid, dtype=np.float64)
 x, t = np.array([1.0, 0.5]), np.array([1.0, 0.0])
-error = half_squared_error(model(tl.Tensor(x)), tl.Tensor(t))
+error = nn.functional.sse_loss(model(tl.Tensor(x)), tl.Tensor(t))
 error.backward()
 
 w1, b1, w2, b2 = (p.data for p in model.parameters())

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn, optim
-from tinygrad_lite.zoo.mlp import MultilayerPerceptron, half_squared_error
+from tinygrad_lite.zoo.mlp import MultilayerPerceptron
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--quick", action="store_true", help="fewer steps, fewer networks")
@@ -38,11 +38,11 @@ def learn(rate, seed):
     for step in range(steps):
         if step % 10 == 0:
             with tl.no_grad():
-                errors.append(half_squared_error(model(tl.Tensor(x)), tl.Tensor(t)).item())
+                errors.append(nn.functional.sse_loss(model(tl.Tensor(x)), tl.Tensor(t)).item())
         rows, noise = rng.integers(0, 4, 4), rng.normal(0, 0.3, (4, 1)).astype(np.float32)
         optimizer.lr = rate(step / steps)
         optimizer.zero_grad()
-        half_squared_error(model(tl.Tensor(x[rows])), tl.Tensor(t[rows] + noise)).backward()
+        nn.functional.sse_loss(model(tl.Tensor(x[rows])), tl.Tensor(t[rows] + noise)).backward()
         optimizer.step()
     return errors
 

@@ -59,7 +59,7 @@ def make_page(out, quick=False):
             bar.set_postfix_str(jobs[job].name)
             bar.update()
     sections = [_section(entry, *results[entry.name], out) for entry in ENTRIES]
-    contents = "".join(f'<li><a href="#{e.name}">{html.escape(e.title)}</a></li>' for e in ENTRIES)
+    contents = "".join(f'<li><a href="#{e.name}">{e.name.partition("_")[2].replace("_", " ")}</a></li>' for e in ENTRIES)
     page = out / "index.html"
     page.write_text(PAGE.format(contents=contents, sections="".join(sections)), encoding="utf-8")
     return page
@@ -103,7 +103,7 @@ h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.15rem; margin: 0 0 .6rem; }}
 section {{ border-top: 1px solid var(--line); padding: 1.4rem 0; }}
 img {{ display: block; max-width: 100%; height: auto; margin: .8rem auto; background: #fff; border-radius: 4px; }}
 pre {{ background: var(--soft); padding: .7rem; overflow-x: auto; font-size: .82rem; border-radius: 4px; margin: .5rem 0; }}
-pre.equation {{ font-size: .95rem; }}
+pre.equation {{ font-size: .95rem; white-space: pre-wrap; }} nav ol {{ columns: 14rem; }}
 summary {{ cursor: pointer; }} .models {{ font-size: .85rem; opacity: .75; }} a {{ color: inherit; }}
 @media print {{ body {{ max-width: none; font-size: 11pt; color: #000; background: #fff; }} section {{ break-inside: avoid; }}
                pre {{ white-space: pre-wrap; }} nav {{ break-after: page; }} }}

@@ -195,6 +195,30 @@ ENTRIES = (
         "A recurrent network classifies sentences of any length.",
     ),
     Entry(
+        "40_backpropagation_by_hand",
+        "zoo.MultilayerPerceptron",
+        "δ_out = (y - t) f'(a),  δ_hidden = f'(a) Σ w δ_out,  ∂E/∂w = δ y,  E = 1/2 Σ (y - t)²",
+        "Backpropagation is the chain rule, layer by layer: its formulas are the engine's gradients.",
+    ),
+    Entry(
+        "41_rates_that_leave_a_plateau",
+        "zoo.MultilayerPerceptron",
+        "w ← w - ε(t) ∂E/∂w",
+        "Annealed and cyclic learning rates leave a plateau where a constant one stays.",
+    ),
+    Entry(
+        "42_autoencoder_and_pca",
+        "zoo.Autoencoder",
+        "min Σ |x - g(f(x))|²",
+        "A linear autoencoder is principal component analysis; a deep one reconstructs better with the same code.",
+    ),
+    Entry(
+        "43_sparse_denoising_contractive",
+        "zoo.Autoencoder",
+        "+ λ Σ |h|        + λ KL(r, h)        f(x + noise)        + λ Σ |∇ₓ hᵢ|²",
+        "Sparse, denoising and contractive autoencoders learn more than to copy.",
+    ),
+    Entry(
         "44_captioning",
         "zoo.Captioner",
         "one input, many outputs: h(0) = CNN(image),  p(word(t+1)) = softmax(V h(t) + c)",

@@ -1,6 +1,7 @@
 """Every model of the lectures, one file for each family, built from nn and ops."""
 
 from .associative import LinearAssociator, Willshaw
+from .autoencoders import Autoencoder
 from .base import Learner
 from .captioning import Captioner
 from .hebbian import Hebbian
@@ -9,6 +10,7 @@ from .inception import GoogLeNet, GoogLeNetOutputs, Inception, googlenet_loss
 from .language import LanguageModel, NGram
 from .lenet import LeNet5
 from .mcculloch_pitts import BooleanNetwork, McCullochPitts
+from .mlp import MultilayerPerceptron
 from .perceptron import Perceptron
 from .resnet import ResidualBlock, ResNet, ResNet20
 from .sequences import ManyToMany, ManyToOne

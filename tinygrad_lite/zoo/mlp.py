@@ -7,13 +7,6 @@ from itertools import pairwise
 from .. import nn, ops
 
 
-def half_squared_error(output, target):
-    """E = 1/2 sum (y - t)^2 over all elements of two arrays of one shape; its derivative towards y is y - t."""
-    if tuple(output.shape) != tuple(target.shape):
-        raise ValueError(f"half_squared_error: output is {tuple(output.shape)}, target is {tuple(target.shape)}: they must agree")
-    return 0.5 * ops.sum(ops.square(output - target))
-
-
 class MultilayerPerceptron(nn.Module):
     """y_l = f(W_l y_(l-1) + b_l) from the input y_0 to the output: (..., sizes[0]) -> (..., sizes[-1]).
 
