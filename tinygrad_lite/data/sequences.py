@@ -12,13 +12,13 @@ def adding_problem(batch, steps, rng=None):
     """(x (steps, batch, 2), target (batch, 1)), float32: the sum of two numbers that are marked (Hochreiter and Schmidhuber, 1997).
 
     The first feature is uniform in [0, 1), the second 1 at one step of the first half and at one of the second, else 0. Who
-    always says 1 has a mean squared error of 1/6.
+    always says 1 has a mean squared error of 1/6. ``steps`` may be integers (batch), the lengths of sequences of different ones.
     """
-    if steps < 2:
-        raise ValueError(f"adding_problem: there must be 2 steps or more, got {steps}")
+    if np.min(steps) < 2:
+        raise ValueError(f"adding_problem: there must be 2 steps or more, got {np.min(steps)}")
     rng = rng or generator()
-    x = np.zeros((steps, batch, 2), np.float32)
-    x[..., 0] = rng.random((steps, batch))
+    x = np.zeros((np.max(steps), batch, 2), np.float32)
+    x[..., 0] = rng.random(x.shape[:2])
     marked = np.stack([rng.integers(0, steps // 2, batch), rng.integers(steps // 2, steps, batch)])
     x[marked, np.arange(batch), 1] = 1
     return x, x[marked, np.arange(batch), 0].sum(0)[:, None]
@@ -41,6 +41,18 @@ def copy_memory(batch, delay, symbols=8, length=10, rng=None):
     target[-length:] = given[:length] = rng.integers(1, symbols + 1, (length, batch))
     given[length + delay - 1] = symbols + 1
     return given, target
+
+
+def parity(lengths, rng=None):
+    """(x (steps, batch, 1) float32, class (batch)): bits as -1 and 1, and whether the number of ones is odd; behind the end of a
+    sequence, ``lengths`` (batch), x is 0. Any bit that is missed makes the answer a guess."""
+    lengths = np.asarray(lengths)
+    if lengths.ndim != 1 or not lengths.size or lengths.min() < 1:
+        raise ValueError(f"parity: lengths must be integers of 1 or more, one for each sequence, got {lengths.tolist()}")
+    rng = rng or generator()
+    bits = rng.integers(0, 2, (lengths.max(), len(lengths)))
+    within = np.arange(lengths.max())[:, None] < lengths
+    return np.where(within, 2 * bits - 1, 0)[..., None].astype(np.float32), np.sum(bits * within, 0) % 2
 
 
 def latching(batch, steps, noise=0.2, rng=None):

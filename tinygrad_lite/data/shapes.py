@@ -42,13 +42,16 @@ def moving_shapes(batch, steps=8, side=16, size=5, noise=0.1, turns=False, rng=N
             changed = rng.random(batch) < 0.25
             directions[t] = np.where(changed, rng.integers(0, 4, batch), directions[t - 1])
         directions[0] = directions[1]
-    at = rng.integers(0, side, (batch, 2))
+    at = np.empty((steps, batch, 2), int)
+    at[0] = rng.integers(0, side, (batch, 2))
     x = (noise * rng.standard_normal((steps, batch, 1, side, side))).astype(np.float32)
-    drawn = [np.pad(mask(shape, size), (0, side - size)).astype(np.float32) for shape in SHAPES]
-    for t in range(steps):
-        at = (at + STEPS[directions[t]]) % side if t else at
-        for b in range(batch):
-            x[t, b, 0] += np.roll(drawn[shapes[b]], at[b], (0, 1))
+    where = [np.argwhere(mask(shape, size)) for shape in SHAPES]  # rows and columns of its pixels
+    for t in range(1, steps):
+        at[t] = (at[t - 1] + STEPS[directions[t]]) % side
+    for k, pixels in enumerate(where):
+        films = np.flatnonzero(shapes == k)
+        row, column = np.moveaxis((at[:, films, None] + pixels) % side, -1, 0)
+        x[np.arange(steps)[:, None, None], films[:, None], 0, row, column] += 1
     return x, shapes, directions
 
 

@@ -13,7 +13,8 @@ class VideoCNN(nn.Module):
 
     frame      a Module, (N, channels, height, width) -> (N, features)
     over_time  "mean" or "max" of each feature over the frames; or a Module that takes (N, time, features), such as an
-               ``nn.LSTM(..., batch_first=True)``; None leaves the frames apart
+               ``nn.LSTM(..., batch_first=True)``; None leaves the frames apart. With a Module or None time may also come first,
+               (time, N, channels, height, width): ``over_time=ManyToOne(nn.LSTM(...), classes)``
     """
 
     def __init__(self, frame, over_time="mean"):
