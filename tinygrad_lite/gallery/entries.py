@@ -195,6 +195,18 @@ ENTRIES = (
         "A recurrent network classifies sentences of any length.",
     ),
     Entry(
+        "38_forecasting_sunspots",
+        "nn.LSTM, zoo.ManyToOne",
+        "many inputs, one output: y(t+1) = V h(t) + c",
+        "A recurrent network predicts a series.",
+    ),
+    Entry(
+        "39_video",
+        "zoo.VideoCNN, nn.LSTM, zoo.ManyToOne, zoo.ManyToMany",
+        "h(t) = LSTM(CNN(frame t), h(t-1))",
+        "Videos are classified as a whole, many to one, or frame by frame, many to many.",
+    ),
+    Entry(
         "40_backpropagation_by_hand",
         "zoo.MultilayerPerceptron",
         "δ_out = (y - t) f'(a),  δ_hidden = f'(a) Σ w δ_out,  ∂E/∂w = δ y,  E = 1/2 Σ (y - t)²",
@@ -223,6 +235,12 @@ ENTRIES = (
         "zoo.Captioner",
         "one input, many outputs: h(0) = CNN(image),  p(word(t+1)) = softmax(V h(t) + c)",
         "A convolutional encoder and a recurrent decoder describe pictures.",
+    ),
+    Entry(
+        "45_variable_length",
+        "nn.GRU, zoo.ManyToOne",
+        "the same weights at every step",
+        "A recurrent network that learned from short sequences is used on long ones, and the other way round.",
     ),
 )
 
