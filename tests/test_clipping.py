@@ -73,3 +73,10 @@ def test_a_changed_gradient_is_marked_and_a_computed_one_refused():
     (p * p * p).sum().backward(create_graph=True)
     with pytest.raises(ValueError, match=r"gradients was computed by .*only leaves change in place"):
         nn.utils.clip_grad_norm_([p], 0.1)
+
+
+def test_what_clipping_refuses():
+    module = nn.Sequential(nn.Linear(2, 2))
+    for clip in (nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_):
+        with pytest.raises(TypeError, match=r"expected Tensors to clip .*, got Linear; of a Module: module.parameters\(\)"):
+            clip(module, 1.0)

@@ -131,6 +131,8 @@ def test_what_datasets_of_datasets_refuse():
             random_split(PAIRS, lengths)
     with pytest.raises(ValueError, match="lengths must not be negative"):
         random_split(PAIRS, [11, -1])
+    with pytest.raises(TypeError, match="random_split: lengths is a list of sizes or fractions, got 10"):
+        random_split(PAIRS, 10)
     with pytest.raises(IndexError, match="Subset: the dataset has 10 examples, none of number 10"):
         Subset(PAIRS, [0, 10])
     with pytest.raises(ValueError, match=r"Subset: indices must be integers \(n\), got \(2,\) float64"):

@@ -120,6 +120,8 @@ def test_every_cut_of_a_file_is_refused(tmp_path, ending):
         ({3: np.ones(2)}, None, TypeError, "save: names are strings, got 3"),
         ({"a": np.ones(2)}, {"epoch": 3}, TypeError, "save: metadata are strings by name, got 'epoch': 3"),
         ({"__metadata__": np.ones(2)}, None, ValueError, "save: the name __metadata__ is taken"),
+        ({"a\0b": np.ones(2)}, None, ValueError, r"save: 'a\\x00b' has a zero character, .* take another name"),
+        ([np.ones(2)], None, TypeError, r"save: expected arrays by name \(a state_dict\), got list"),
     ],
 )
 @ENDINGS

@@ -206,5 +206,8 @@ def test_what_collate_refuses(examples, kind, what):
 def test_arguments():
     with pytest.raises(ValueError, match="prefetch must not be negative, got -1"):
         DataLoader(TensorDataset(np.zeros(3)), prefetch=-1)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"DataLoader: batch_size must be an integer, got 2\.5"):
         DataLoader(TensorDataset(np.zeros(3)), batch_size=2.5)
+    for dataset, kind in ((iter([1, 2]), "list_iterator"), (5, "int"), ({1, 2}, "set")):
+        with pytest.raises(TypeError, match=f"DataLoader: the dataset needs a length and examples by number, {kind} has not both"):
+            DataLoader(dataset)

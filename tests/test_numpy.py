@@ -29,6 +29,7 @@ RECORDED = [
     ("np.multiply(array, t)", lambda t: np.multiply(A, t), lambda v: A),
     ("np.maximum", lambda t: np.maximum(t, 0.6), lambda v: (v > 0.6) * 1.0),
     ("np.negative", np.negative, lambda v: -1 + 0 * v),
+    ("np.positive", np.positive, lambda v: 1 + 0 * v),
     ("np.square", np.square, lambda v: 2 * v),
 ]
 

@@ -86,7 +86,7 @@ RECORDED = {
     "linalg.trace": [(np.linalg.trace, C)],
     "tril": [(np.tril, A), (lambda x: np.tril(x, 1), C)],
     "triu": [(np.triu, A), (lambda x: np.triu(x, k=-1), C)],
-    "sort": [(np.sort, V), (lambda x: np.sort(x, 0), A), (lambda x: np.sort(x, None), A)],
+    "sort": [(np.sort, V), (lambda x: np.sort(x, 0), A), (lambda x: np.sort(x, None), A), (lambda x: np.sort(x, 1, "heapsort"), A)],
     "median": [(np.median, V), (lambda x: np.median(x, 1), A), (lambda x: np.median(x, 0, keepdims=True), A)],
     "nan_to_num": [(np.nan_to_num, A)],
     "copy": [(np.copy, A)],
@@ -120,7 +120,10 @@ RECORDED = {
 CONSTANT = {
     "argmax": [(np.argmax, A), (lambda x: np.argmax(x, 1), A), (lambda x: np.argmax(x, axis=0, keepdims=True), A)],
     "argmin": [(np.argmin, A), (lambda x: np.argmin(x, -1), A)],
-    "argsort": [(np.argsort, V), (lambda x: np.argsort(x, 0), A), (lambda x: np.argsort(x, axis=None), A)],
+    "argsort": [
+        (np.argsort, V), (lambda x: np.argsort(x, 0), A), (lambda x: np.argsort(x, axis=None), A),
+        (lambda x: np.argsort(np.round(x), kind="stable"), A), (lambda x: np.argsort(np.round(x), axis=0, stable=True), A),
+    ],
     "count_nonzero": [(np.count_nonzero, A), (lambda x: np.count_nonzero(x, 1), np.eye(3))],
     "all": [(np.all, A), (lambda x: np.all(x, 1), np.eye(3)), (lambda x: np.all(x, (0, 1), keepdims=True), np.eye(3))],
     "any": [(np.any, A), (lambda x: np.any(x, axis=1), np.eye(3)[:, :2])],

@@ -261,6 +261,16 @@ def test_what_groups_refuse():
         (lambda: optim.LBFGS([p], line_search_fn="armijo"), ValueError, "line_search_fn is None or 'strong_wolfe', got 'armijo'"),
         (lambda: optim.LBFGS([p], max_iter=0), ValueError, "max_iter and history_size are at least 1, got 0 and 100"),
         (lambda: optim.LBFGS([p]).step(), TypeError, r"LBFGS: step\(closure\) needs a closure"),
+        (lambda: optim.LBFGS([p]).step(lambda: None), TypeError, "LBFGS: the closure must return the loss, it returned None"),
+        (lambda: optim.Adam(nn.Linear(1, 1).parameters), TypeError, "Adam: expected a list of parameters .*, got method"),
+        (
+            lambda: optim.Adam([nn.Linear(1, 1)]),
+            TypeError,
+            r"parameter 0 must be a leaf Tensor, got Linear; .*module.parameters\(\)",
+        ),
+        (lambda: optim.Adam([p], lr="0.1"), ValueError, "Adam: lr must be a number, got '0.1'"),
+        (lambda: optim.SGD([p], lr=None), ValueError, "SGD: lr must be a number, got None"),
+        (lambda: optim.Adam([p], betas=0.9), ValueError, r"Adam: betas lie in \[0, 1\), two of them, got 0.9"),
     ]:
         with pytest.raises(error, match=message):
             make()

@@ -307,6 +307,49 @@ def test_other_arguments_that_are_refused():
             make()
 
 
+def test_arguments_of_the_wrong_kind_are_refused_before_training():
+    model, loader, _ = task()
+    given = dict(model=model, loss=nn.CrossEntropyLoss(), optimizer=optim.SGD(model.parameters()), loader=loader, epochs=1)
+    before = model[0].weight.data.copy()
+    for wrong, what in [
+        (dict(epochs=1.5), "fit: epochs must be an integer, got 1.5"),
+        (dict(optimizer=optim.SGD), r"fit: optimizer is the class SGD, expected an object of it: SGD\(\.\.\.\)"),
+        (dict(loss=nn.CrossEntropyLoss), "fit: loss is the class CrossEntropyLoss"),
+        (dict(schedule=optim.lr_scheduler.StepLR), "fit: schedule is the class StepLR"),
+        (dict(loader=loader.dataset), "fit: loader is a TensorDataset, expected batches: DataLoader"),
+        (dict(held_out=loader.dataset), "fit: held_out is a TensorDataset"),
+        (dict(loader=iter(loader)), "fit: loader is a map, expected a DataLoader or a list of batches"),
+        (dict(callbacks=training.EarlyStopping()), "fit: callbacks stand in a list, got EarlyStopping"),
+        (dict(callbacks=[training.EarlyStopping]), "EarlyStopping.*is no callback: expected an object with one of on_start, "),
+        (dict(callbacks=[print]), "print.* is no callback"),
+        (dict(early_stopping=2.5), "fit: 2.5 is no callback"),
+        (dict(early_stopping=True), "fit: True is no callback"),
+        (dict(metrics=training.accuracy), "metrics: expected a dict, .* got function"),
+        (dict(metrics=["accuracy"]), "metrics: expected a dict, .* got list"),
+    ]:
+        with pytest.raises(TypeError, match=what):
+            training.fit(**{**given, **wrong}, progress=False)
+    np.testing.assert_array_equal(model[0].weight.data, before)
+    inputs = loader.dataset.arrays[0]
+    for batches, got in [
+        (data.DataLoader(data.TensorDataset(inputs), 4), "1 of them"),
+        ([inputs, inputs], "ndarray"),
+    ]:
+        with pytest.raises(ValueError, match=rf"fit: the loader must give batches \(inputs, target\), got {got}"):
+            training.fit(**{**given, "loader": batches}, progress=False)
+        with pytest.raises(ValueError, match=rf"evaluate: the loader must give batches \(inputs, target\), got {got}"):
+            training.evaluate(model, given["loss"], batches)
+
+
+def test_a_patience_is_any_integer():
+    model, loader, tests = task()
+    still = optim.SGD(model.parameters(), lr=0.0)
+    history = training.fit(
+        model, nn.CrossEntropyLoss(), still, loader, 9, held_out=tests, progress=False, early_stopping=np.int64(1)
+    )  # fmt: skip
+    assert len(history["loss"]) == 2
+
+
 def test_the_bar_shows_loss_and_accuracy(capsys):
     model, loader, tests = task()
     training.fit(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1), loader, 2, held_out=tests, title="clouds")

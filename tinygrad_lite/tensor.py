@@ -314,6 +314,10 @@ class Tensor(Value):
     __matmul__ = ops.matmul
     __neg__ = ops.neg
     __abs__ = ops.abs
+
+    def __pos__(self):
+        return self
+
     __eq__ = ops.eq
     __ne__ = ops.ne
     __lt__ = ops.lt
@@ -822,7 +826,7 @@ UFUNCS = {
     "isnan": ops.isnan, "isfinite": ops.isfinite, "isinf": ops.isinf, "matmul": ops.matmul, "log2": ops.log2, "log10": ops.log10,
     "logaddexp": ops.logaddexp, "sinh": ops.sinh, "cosh": ops.cosh, "arcsin": ops.asin, "arccos": ops.acos, "arctan": ops.atan,
     "arctan2": ops.atan2, "floor": ops.floor, "ceil": ops.ceil, "trunc": ops.trunc, "rint": ops.round,
-    "floor_divide": ops.floor_divide, "remainder": ops.remainder,
+    "floor_divide": ops.floor_divide, "remainder": ops.remainder, "positive": Tensor.__pos__,
 }  # fmt: skip
 
 

@@ -99,9 +99,11 @@ def random_split(dataset, lengths, seed=None):
     Fractions are rounded down to whole examples; those left over go to the first parts, one to each. The order is drawn from
     ``seed`` alone, without it from the framework's generator.
     """
-    n = len(dataset)
+    n, lengths = len(dataset), list(lengths) if np.ndim(lengths) else lengths
+    if not isinstance(lengths, list):
+        raise TypeError(f"random_split: lengths is a list of sizes or fractions, got {lengths!r}")
     if any(not v >= 0 for v in lengths):
-        raise ValueError(f"random_split: lengths must not be negative, got {list(lengths)}")
+        raise ValueError(f"random_split: lengths must not be negative, got {lengths}")
     if all(isinstance(v, (int, np.integer)) for v in lengths) and sum(lengths) != 1:
         sizes = [int(v) for v in lengths]
     elif math.isclose(sum(lengths), 1):
@@ -111,7 +113,7 @@ def random_split(dataset, lengths, seed=None):
     else:
         sizes = []
     if sum(sizes) != n:
-        raise ValueError(f"random_split: lengths must add up to {n}, or fractions to 1, got {list(lengths)}")
+        raise ValueError(f"random_split: lengths must add up to {n}, or fractions to 1, got {lengths}")
     order = (generator() if seed is None else np.random.Generator(np.random.Philox(seed))).permutation(n)
     ends = list(itertools.accumulate(sizes))
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends)]

@@ -67,7 +67,9 @@ class DataLoader:
     """
 
     def __init__(self, dataset, batch_size=1, shuffle=False, drop_last=False, seed=None, collate_fn=None, prefetch=0):
-        self.batch_size, self.prefetch = operator.index(batch_size), operator.index(prefetch)
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise TypeError(f"DataLoader: the dataset needs a length and examples by number, {type(dataset).__name__} has not both")
+        self.batch_size, self.prefetch = _integer("batch_size", batch_size), _integer("prefetch", prefetch)
         if self.batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be 1 or more, got {batch_size}")
         if self.prefetch < 0:
@@ -117,6 +119,13 @@ class DataLoader:
             raise ValueError("load_state_dict of DataLoader: one of the two has a seed, the other has none")
         if self._orders is not None:
             self._orders.bit_generator.state = state["seeded"]
+
+
+def _integer(name, value):
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"DataLoader: {name} must be an integer, got {value!r}") from None
 
 
 def _plain(state):

@@ -206,6 +206,7 @@ def profile():
     For each op and each module, forward, backward and update apart: time, calls, FLOPs (two for a multiply-add, one for another
     operation; costs.py has the rules), and the bytes that were read and written once each. Time in no op (Python, the recording
     of the graph, the walk) is the last line. A first call may compile a kernel: run once before you measure.
+    While a profile runs inside of another one, ops count for the inner one alone.
     """
     return Profile()
 

@@ -23,6 +23,8 @@ def save(state, path, metadata=None):
     The file appears whole or not at all: an interrupted save leaves the old one as it was.
     """
     form, arrays = _format(path, "save"), {}
+    if not hasattr(state, "items"):
+        raise TypeError(f"save: expected arrays by name (a state_dict), got {type(state).__name__}")
     for name, value in state.items():
         array = value.data if isinstance(value, Tensor) else np.asarray(value)
         try:
@@ -31,6 +33,8 @@ def save(state, path, metadata=None):
             raise TypeError(f"save: {name} is {array.dtype}; only numbers of at most 64 bits and booleans can be saved") from error
         if not isinstance(name, str):
             raise TypeError(f"save: names are strings, got {name!r}")
+        if "\0" in name:
+            raise ValueError(f"save: {name!r} has a zero character, at which an archive would cut it off: take another name")
         arrays[name] = np.ascontiguousarray(array, dtype).reshape(array.shape)
     metadata = dict(metadata or {})
     for name, value in metadata.items():

@@ -94,17 +94,17 @@ def _triu(m, k=0):
     return ops.triu(m, diagonal=k)
 
 
-# -- order -------------------------------------------------------------------------------------------------------
+# -- order: always stable, so every kind of it is the same ---------------------------------------------------------
 
 
 @stands_for("sort")
-def _sort(a, axis=-1):
+def _sort(a, axis=-1, kind=None, *, stable=None):
     a, axis = along(a, axis)
     return ops.sort(a, dim=axis)[0]
 
 
 @stands_for("argsort")
-def _argsort(a, axis=-1):
+def _argsort(a, axis=-1, kind=None, *, stable=None):
     a, axis = along(a, axis)
     return ops.sort(a, dim=axis)[1]
 

@@ -23,7 +23,7 @@ class Adam(Optimizer):
         decoupled_weight_decay=False,
     ):  # fmt: skip
         options = dict(amsgrad=amsgrad, maximize=maximize, decoupled_weight_decay=decoupled_weight_decay)
-        super().__init__(params, dict(lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, **options))
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, **options))
 
     def check(self, options):
         """Raise if options make no sense."""
@@ -68,7 +68,7 @@ class NAdam(Optimizer):
         maximize=False,
     ):  # fmt: skip
         options = dict(momentum_decay=momentum_decay, decoupled_weight_decay=decoupled_weight_decay, maximize=maximize)
-        super().__init__(params, dict(lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, **options))
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, **options))
 
     def check(self, options):
         """Raise if options make no sense."""

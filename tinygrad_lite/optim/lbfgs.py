@@ -111,6 +111,8 @@ class LBFGS(Optimizer):
         """What ``closure`` returns, and the gradients that it leaves as one vector; zeros where there is none."""
         with enable_grad():
             outcome = closure()
+        if outcome is None:
+            raise TypeError("LBFGS: the closure must return the loss, it returned None")
         gradients = [np.zeros(p.numel(), p.dtype) if p.grad is None else p.grad.data.ravel() for p in self.params]
         return outcome, np.concatenate(gradients)
 

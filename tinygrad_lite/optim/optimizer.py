@@ -60,7 +60,7 @@ class Optimizer:
         self.state = {}  # index of a parameter -> name -> Tensor
         if isinstance(params, (Tensor, dict, set)):
             raise TypeError(f"{type(self).__name__}: give a list of parameters or of dicts of them, not a {type(params).__name__}")
-        params = list(params)
+        params = _listed(type(self).__name__, params)
         for group in params if any(isinstance(p, dict) for p in params) else [{"params": params}]:
             self.add_param_group(group)
         if not self.params:
@@ -74,11 +74,11 @@ class Optimizer:
         params = param_group["params"]
         if isinstance(params, (dict, set)):
             raise TypeError(f"{name}: the parameters of a group stand in a list, not in a {type(params).__name__}")
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = [params] if isinstance(params, Tensor) else _listed(name, params)
         for k, p in enumerate(params, len(self.params)):
             if not isinstance(p, Tensor) or not p.is_leaf:
                 what = "a computed one" if isinstance(p, Tensor) else type(p).__name__
-                raise TypeError(f"{name}: parameter {k} must be a leaf Tensor, got {what}")
+                raise TypeError(f"{name}: parameter {k} must be a leaf Tensor, got {what}; those of a Module: module.parameters()")
         if len({id(p) for p in self.params + params}) < len(self.params) + len(params):
             raise ValueError(f"{name}: a parameter is given twice")
         unknown = [option for option in param_group if option not in self.defaults and option not in BESIDE]
@@ -257,8 +257,18 @@ def _key(g, option):
     return f"group{g}.{option}" if g else option
 
 
+def _listed(name, params):
+    try:
+        return list(params)
+    except TypeError:
+        raise TypeError(f"{name}: expected a list of parameters or of dicts of them, got {type(params).__name__}") from None
+
+
 def not_negative(options, *names):
-    """Raise if one of the options ``names`` is negative."""
+    """Raise if one of the options ``names`` is negative, or no number."""
+    for name in names:
+        if isinstance(options[name], str) or not hasattr(options[name], "__float__"):
+            raise ValueError(f"{name} must be a number, got {options[name]!r}")
     wrong = [f"{name} must not be negative, got {options[name]}" for name in names if not options[name] >= 0]
     if wrong:
         raise ValueError("; ".join(wrong))
@@ -267,5 +277,5 @@ def not_negative(options, *names):
 def check_betas(options):
     """Raise if "betas" are not two shares."""
     betas = options["betas"]
-    if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2 or not all(0 <= b < 1 for b in betas):
         raise ValueError(f"betas lie in [0, 1), two of them, got {betas}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+EVENTS = ("on_start", "on_epoch_start", "on_step_end", "on_epoch_end", "on_end")
+
 
 class Callback:
     """The events of `fit`. An object need not be a Callback: those of these methods that it has are called with the `Run`.

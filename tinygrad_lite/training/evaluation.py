@@ -40,6 +40,8 @@ class Means:
 
 def check_metrics(metrics):
     """Name -> function of what a caller gave."""
+    if not isinstance(metrics, (dict, type(None))):
+        raise TypeError(f"metrics: expected a dict, name -> metric(outputs, target), got {type(metrics).__name__}")
     metrics = dict(metrics or {})
     for name, metric in metrics.items():
         if not callable(metric) or name in ("loss", "seconds") or not isinstance(name, str) or name.startswith("held_out_"):
@@ -48,6 +50,15 @@ def check_metrics(metrics):
                 'the names "loss", "seconds" and "held_out_..." are taken'
             )
     return metrics
+
+
+def pairs(batches, whose):
+    """(inputs, target) of each batch; a ValueError that names ``whose`` where it is something else."""
+    for batch in batches:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            got = f"{len(batch)} of them" if isinstance(batch, (tuple, list)) else type(batch).__name__
+            raise ValueError(f"{whose} must give batches (inputs, target), got {got}")
+        yield batch
 
 
 def evaluate(model, loss, loader, metrics=ACCURACY):
@@ -60,7 +71,7 @@ def evaluate(model, loss, loader, metrics=ACCURACY):
     model.eval()
     try:
         with no_grad():
-            for inputs, target in loader:
+            for inputs, target in pairs(loader, "evaluate: the loader"):
                 outputs = model(inputs)
                 means.add(loss(outputs, target).item(), outputs, target, metrics)
     finally:

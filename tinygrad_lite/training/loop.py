@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import numbers
+import operator
 import os
 import time
 
+from ..data.dataset import Dataset
 from ..nn.utils import clip_grad_norm_
 from ..ops.random import get_rng_state, set_rng_state
-from .callbacks import EarlyStopping
+from .callbacks import EVENTS, EarlyStopping
 from .checkpoint import Checkpoint, state_of
-from .evaluation import ACCURACY, Means, check_metrics, evaluate
+from .evaluation import ACCURACY, Means, check_metrics, evaluate, pairs
 from .history import History
 from .log import Log
 
@@ -113,16 +116,18 @@ def fit(
     """
     from tqdm.auto import tqdm
 
+    _check(epochs=epochs, model=model, loss=loss, optimizer=optimizer, schedule=schedule, loader=loader, held_out=held_out)
     if not len(loader):
         raise ValueError("fit: the loader gives no batch: the dataset is empty, or smaller than one batch with drop_last")
     if schedule_each not in ("epoch", "batch"):
         raise ValueError(f"fit: schedule_each must be 'epoch' or 'batch', got {schedule_each!r}")
     if clip is not None and not clip > 0:
         raise ValueError(f"fit: clip must be more than 0, got {clip}")
-    stopping = EarlyStopping(early_stopping) if isinstance(early_stopping, int) else early_stopping
+    patience = isinstance(early_stopping, numbers.Integral) and not isinstance(early_stopping, bool)
+    stopping = EarlyStopping(int(early_stopping)) if patience else early_stopping
     log = Log(log) if isinstance(log, (str, os.PathLike)) else log
     checkpoint = Checkpoint(checkpoint) if isinstance(checkpoint, (str, os.PathLike)) else checkpoint
-    told = [*callbacks, *(c for c in (stopping, log, checkpoint) if c is not None)]  # the last one keeps what the others have
+    told = _told(callbacks, stopping, log, checkpoint)
     run = Run(model, optimizer, schedule, loader, held_out, check_metrics(metrics), epochs, told)
     if checkpoint is not None:
         checkpoint.resume(run)
@@ -143,9 +148,37 @@ def fit(
     return run.history
 
 
+def _check(epochs, **given):
+    """Raise if arguments of `fit` are of the wrong kind."""
+    try:
+        operator.index(epochs)
+    except TypeError:
+        raise TypeError(f"fit: epochs must be an integer, got {epochs!r}") from None
+    for name, value in given.items():
+        if isinstance(value, type):
+            raise TypeError(f"fit: {name} is the class {value.__name__}, expected an object of it: {value.__name__}(...)")
+        if name in ("loader", "held_out") and value is not None:
+            if isinstance(value, Dataset):
+                raise TypeError(f"fit: {name} is a {type(value).__name__}, expected batches: DataLoader(dataset, batch_size)")
+            if not hasattr(value, "__len__"):
+                raise TypeError(f"fit: {name} is a {type(value).__name__}, expected a DataLoader or a list of batches")
+
+
+def _told(callbacks, stopping, log, checkpoint):
+    """Those who are told of the run; the last one keeps what the others have."""
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"fit: callbacks stand in a list, got {type(callbacks).__name__}")
+    told = [*callbacks, *(c for c in (stopping, log, checkpoint) if c is not None)]
+    for callback in told:
+        if isinstance(callback, type) or not any(hasattr(callback, event) for event in EVENTS):
+            raise TypeError(f"fit: {callback!r} is no callback: expected an object with one of {', '.join(EVENTS)}")
+    return told
+
+
 def _steps(run, loss, clip, advance, bar):
     """The updates of one epoch."""
-    for inputs, target in run.batches():
+    parameters = None if clip is None else list(run.model.parameters())
+    for inputs, target in pairs(run.batches(), "fit: the loader"):
         found = []
 
         def closure():
@@ -154,7 +187,7 @@ def _steps(run, loss, clip, advance, bar):
             value = loss(outputs, target)
             value.backward()
             if clip is not None:
-                clip_grad_norm_(run.model.parameters(), clip)
+                clip_grad_norm_(parameters, clip)
             found.append((value.item(), outputs))
             return value
 

@@ -8,7 +8,10 @@ from ...tensor import Tensor
 
 
 def _gradients(parameters):
-    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    wrong = next((p for p in parameters if not isinstance(p, Tensor)), None)
+    if wrong is not None:
+        raise TypeError(f"expected Tensors to clip the gradients of, got {type(wrong).__name__}; of a Module: module.parameters()")
     return [p.grad for p in parameters if p.grad is not None]
 
 

@@ -17,6 +17,8 @@ class CosineAnnealingLR(LRScheduler):
     Each rate comes from the one before, so that other schedulers may change it too."""
 
     def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
+        if not T_max > 0:
+            raise ValueError(f"CosineAnnealingLR: T_max is more than 0, got {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 

@@ -10,6 +10,9 @@ class LambdaLR(LRScheduler):
 
     def __init__(self, optimizer, lr_lambda, last_epoch=-1):
         self.lr_lambdas = tuple(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else lr_lambda
+        for function in self.lr_lambdas if isinstance(self.lr_lambdas, tuple) else (lr_lambda,):
+            if not callable(function):
+                raise TypeError(f"LambdaLR: lr_lambda is a function of the epoch, or a list of them, got {function!r}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
@@ -54,6 +57,8 @@ class MultiStepLR(_Factors):
     """lr *= gamma at each of the ``milestones``, once for each time that an epoch stands there."""
 
     def __init__(self, optimizer, milestones, gamma=0.1, last_epoch=-1):
+        if isinstance(milestones, (int, float)):
+            raise TypeError(f"MultiStepLR: milestones is a list of epochs, got {milestones}")
         self.milestones, self.gamma = list(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
