@@ -112,7 +112,9 @@ def test_derivatives_equal_finite_differences(options):
             other = layer(**options)
             other.load_state_dict(module.state_dict())
             *path, last = name.split(".")
-            setattr(other.get_submodule(".".join(path)), last, value)
+            part = other.get_submodule(".".join(path))
+            delattr(part, last)  # a Parameter does not become a Tensor by accident
+            setattr(part, last, value)
             return other(*map(tl.Tensor, inputs))[0]
 
         tl.gradcheck(with_parameter, p.data.copy(), order=1, rtol=2e-4, atol=2e-6)

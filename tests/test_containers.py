@@ -175,3 +175,84 @@ def test_a_write_from_a_vector_is_noticed_by_backward():
     vector_to_parameters(tl.zeros(9), model.parameters())
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
+
+
+# -- what is set and what is taken --------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_sequence_keeps_its_names_and_lists_add_up():
+    """So that the state of a part goes into the whole; a ModuleList counts anew."""
+    whole = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    assert list(whole[1:].state_dict()) == list(whole[::-2].state_dict())[:2] == ["2.weight", "2.bias"]
+    assert list(nn.ModuleList(whole)[1:].state_dict()) == ["1.weight", "1.bias"]
+    np.testing.assert_array_equal(whole[1:](tl.ones(1, 3)).data, whole[2](whole[1](tl.ones(1, 3))).data)
+    both = whole[:1] + whole[2:]
+    assert type(both) is nn.Sequential and [name for name, _ in both.named_children()] == ["0", "1"] and both[1] is whole[2]
+    layers = nn.ModuleList([whole[0]])
+    layers += [whole[2]]
+    assert len(layers) == 2 and len(nn.ParameterList([tl.ones(1)]) + [tl.ones(2)]) == 2
+    for bad in ({"a": 3}, {"a.b": nn.Tanh()}, {"forward": nn.Tanh()}):
+        with pytest.raises((TypeError, ValueError), match="Sequential"):
+            nn.Sequential(bad)
+
+
+def test_a_tensor_does_not_push_out_a_parameter_and_becomes_the_buffer():
+    layer, norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+    with pytest.raises(
+        TypeError, match=r"Linear\.weight is a Parameter: set a Parameter or None, change its values with assign\(\)"
+    ):
+        layer.weight = layer.weight - 0.1
+    assert list(layer.state_dict()) == ["weight", "bias"]
+    del layer.weight
+    layer.weight = tl.ones(2, 2)
+    layer.bias = None
+    assert not list(layer.parameters())
+    norm.running_mean = tl.ones(2) * 3.0
+    assert norm.state_dict()["running_mean"].tolist() == [3, 3] and isinstance(norm.running_mean, nn.Buffer)
+
+
+REFUSED_TO_REGISTER = [
+    (lambda m: m.register_parameter("a", tl.ones(1)), TypeError, "Parameter 'a': expected a Parameter or None, got Tensor"),
+    (lambda m: m.register_parameter("a.b", None), ValueError, r"Parameter 'a\.b': a name is text without dots"),
+    (lambda m: m.register_buffer("forward", tl.ones(1)), ValueError, "'forward': the name is taken by the class: choose another"),
+    (lambda m: m.register_buffer("a", 1.0), TypeError, "'a': expected a Tensor or None, got float"),
+    (lambda m: m.add_module("a", nn.ReLU), TypeError, "Linear: Module 'a': expected a Module or None, got type"),
+    (lambda m: m.load_state_dict("weights.npz"), TypeError, r"load_state_dict of Linear: expected names and arrays, .* got str"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "text"), REFUSED_TO_REGISTER, ids=[row[2][:30] for row in REFUSED_TO_REGISTER])
+def test_what_is_registered_is_checked(call, kind, text):
+    layer = nn.Linear(1, 1)
+    with pytest.raises(kind, match=text):
+        call(layer)
+    assert list(layer.state_dict()) == ["weight", "bias"]
+
+
+class Frozen(nn.Sequential):
+    """Always in evaluation mode."""
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
+def test_a_module_may_refuse_to_train():
+    model = nn.Sequential(nn.Dropout(), Frozen(nn.BatchNorm1d(2), nn.Sequential(nn.Dropout())), nn.Dropout())
+    model.train()
+    assert [m.training for m in model.modules()] == [True, True, False, False, False, False, True]
+    assert not any(m.training for m in model.eval().modules())
+
+
+def test_gradients_are_forgotten_or_made_zero():
+    layer = nn.Linear(2, 1)
+    layer.zero_grad(set_to_none=False)
+    assert layer.weight.grad is None
+    layer(tl.ones(1, 2)).sum().backward()
+    layer.zero_grad(set_to_none=False)
+    assert layer.weight.grad.tolist() == [[0, 0]]
+    layer.zero_grad()
+    assert layer.weight.grad is None
+
+
+def test_the_names_of_a_state_behind_a_prefix():
+    assert list(nn.Sequential(nn.Linear(1, 1)).state_dict(prefix="model.")) == ["model.0.weight", "model.0.bias"]

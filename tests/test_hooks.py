@@ -236,3 +236,24 @@ def test_a_hook_of_the_relu_sees_its_output_before_the_pool():
     model[1].register_forward_hook(lambda m, args, out: seen.append((args[0].shape, out.shape)))
     model(tl.ones(1, 1, 4, 4))
     assert seen == [(1, 1, 4, 4), ((1, 1, 4, 4), (1, 1, 2, 2))]
+
+
+def test_a_hook_for_the_length_of_a_block():
+    layer, seen = nn.Identity(), []
+    with pytest.raises(ZeroDivisionError), layer.register_forward_hook(lambda m, args, out: seen.append(1)):
+        layer(ones(1))
+        1 / 0
+    layer(ones(1))
+    assert seen == [1] and layer._hooks is None
+
+
+def test_named_outputs_stay_named_under_a_backward_hook():
+    class Largest(nn.Module):
+        def forward(self, x):
+            return x.max(dim=0)
+
+    module, seen = Largest(), []
+    module.register_full_backward_hook(lambda m, gi, go: seen.append(gi[0].tolist()))
+    x = tl.tensor([1.0, 3.0], requires_grad=True)
+    module(x).values.backward()
+    assert seen == [[0, 1]]

@@ -201,7 +201,7 @@ def test_a_list_that_grows_and_a_slice_keep_the_paths():
         Net()(tl.ones(1, 3))
     whole = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(4, 2))
     part = whole[1:]
-    assert list(part.state_dict()) == ["1.weight", "1.bias"] and part[1] is whole[2]
+    assert list(part.state_dict()) == ["2.weight", "2.bias"] and part[1] is whole[2]
     for model, x in ((whole, tl.ones(1, 2)), (part, tl.ones(1, 3))):
         with pytest.raises(ValueError, match="linear in 2: x has 3"):
             model(x)

@@ -224,3 +224,39 @@ REFUSED = [
 def test_what_is_refused_says_why(call, kind, text):
     with pytest.raises(kind, match=text):
         call()
+
+
+def test_a_single_element_that_is_not_finite_is_not_hidden():
+    """Softmax over a 0-d Tensor is 1, unless there is no difference to its largest element."""
+    for dtype in (np.float32, np.float64):
+        for value, expected in ((2.0, 1.0), (np.nan, np.nan), (np.inf, np.nan)):
+            x = tl.Tensor(np.array(value, dtype))
+            np.testing.assert_equal(float(tl.softmax(x, dim=0).data), expected)
+            np.testing.assert_equal(float(tl.log_softmax(x, dim=0).data), expected - 1)
+            assert tl.softmax(x, dim=0).dtype == dtype
+
+
+def test_indices_of_take_along_dim_may_count_from_the_end():
+    x, at = np.arange(12.0).reshape(3, 4), np.array([[-1, 0, -4]])
+    np.testing.assert_array_equal(tl.take_along_dim(tl.tensor(x), tl.tensor(at), 1).data, np.take_along_axis(x, at, 1))
+    np.testing.assert_array_equal(tl.take_along_dim(x, np.array([-1, 2])), [11, 2])
+    with pytest.raises(IndexError, match="index -1 is out of range for size 4"):
+        tl.take_along_dim(x, np.array([[-5]]), 1)
+
+
+def test_unbiased_is_a_correction_of_one_or_none():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    for ddof, unbiased in ((0, False), (1, True)):
+        np.testing.assert_allclose(tl.tensor(x).var(0, unbiased=unbiased).data, x.var(0, ddof=ddof), rtol=1e-12)
+        np.testing.assert_allclose(tl.std(x, 1, unbiased=unbiased), x.std(1, ddof=ddof), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["var", "sort", "argsort", "topk", "prod"])
+def test_a_wrong_dim_names_the_op(name):
+    with pytest.raises(IndexError, match=f"^{name}: dim 2 is out of range for 2 dimensions: give -2 to 1"):
+        getattr(tl, name)(tl.ones(2, 2), *([1] if name == "topk" else []), dim=2)
+
+
+def test_kl_div_names_its_reductions():
+    with pytest.raises(ValueError, match="kl_div: reduction must be 'mean', 'sum', 'batchmean' or 'none', got 'batch'"):
+        tl.nn.functional.kl_div(tl.zeros(2), tl.ones(2), reduction="batch")

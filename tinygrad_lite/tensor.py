@@ -401,6 +401,9 @@ class Tensor(Value):
     def div(self, other, rounding_mode=None):
         return ops.div(self, other, rounding_mode)
 
+    def true_divide(self, other):
+        return ops.div(self, other)
+
     def floor_divide(self, other):
         return ops.floor_divide(self, other)
 
@@ -601,11 +604,11 @@ class Tensor(Value):
     def argmin(self, dim=None, keepdim=False):
         return ops.argmin(self, dim, keepdim)
 
-    def var(self, dim=None, correction=1, keepdim=False):
-        return ops.var(self, dim, correction, keepdim)
+    def var(self, dim=None, correction=1, keepdim=False, unbiased=None):
+        return ops.var(self, dim, correction, keepdim, unbiased)
 
-    def std(self, dim=None, correction=1, keepdim=False):
-        return ops.std(self, dim, correction, keepdim)
+    def std(self, dim=None, correction=1, keepdim=False, unbiased=None):
+        return ops.std(self, dim, correction, keepdim, unbiased)
 
     def logsumexp(self, dim=None, keepdim=False):
         return ops.logsumexp(self, dim, keepdim)
@@ -635,6 +638,9 @@ class Tensor(Value):
 
     def flatten(self, start_dim=0, end_dim=-1):
         return ops.flatten(self, start_dim, end_dim)
+
+    def unflatten(self, dim, sizes):
+        return ops.unflatten(self, dim, sizes)
 
     def permute(self, *dims):
         return ops.permute(self, *dims)

@@ -542,3 +542,21 @@ def test_both_refuse_functional(k):
     for m, f in ((torch, F), (tl, tl.ops)):
         with pytest.raises((RuntimeError, ValueError, TypeError, IndexError)):
             LOSSES_REFUSED[k](m, f)
+
+
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_unbiased_variances(unbiased):
+    for name in ("var", "std"):
+        both(*(lambda x, f=f: f(x, dim=1, unbiased=unbiased, keepdim=True) for f in op(name)), arrays_for([(3, 4)]))
+
+
+@pytest.mark.parametrize(("index", "dim"), [([[-1, 0, 2]], 1), ([[-3], [1], [0]], 1), ([[-3, 2, 0, 1]], 0)])
+def test_indices_from_the_end_of_take_along_dim(index, dim):
+    index = np.array(index)
+    both(lambda x, i: tl.take_along_dim(x, i, dim), lambda x, i: torch.take_along_dim(x, i, dim), [*arrays_for([(3, 4)]), index])
+
+
+@pytest.mark.parametrize("value", [0.5, INF, -INF, np.nan])
+def test_softmax_of_a_single_element(value):
+    for ours, theirs in ((tl.softmax, torch.softmax), (tl.log_softmax, torch.log_softmax)):
+        both(lambda x: ours(x, dim=0), lambda x: theirs(x, dim=0), [np.array(value)], grads=False)

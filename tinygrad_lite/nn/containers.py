@@ -51,6 +51,14 @@ class _List(_Holder):
         items.insert(index, self._checked(item))
         self._set_all(items)
 
+    def __add__(self, other):
+        whole = type(self).__new__(type(self))
+        whole.extend([*self, *other])
+        return whole
+
+    def __iadd__(self, items):
+        return self.extend(items)
+
     def pop(self, index=-1):
         """Take out the item at ``index``; returns it."""
         items = list(self)
@@ -188,7 +196,7 @@ class Sequential(ModuleList):
     def __init__(self, *modules):
         if len(modules) == 1 and isinstance(modules[0], dict):
             for name, module in modules[0].items():
-                setattr(self, name, module)
+                self.add_module(name, self._checked(module))
         else:
             super().__init__(modules[0] if len(modules) == 1 and isinstance(modules[0], (list, tuple)) else modules)
 
@@ -197,6 +205,14 @@ class Sequential(ModuleList):
         for module in self._steps or self._find_steps():
             x = module(x)
         return x
+
+    def __getitem__(self, index):
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        part = type(self).__new__(type(self))
+        for name, module in list(self._items().items())[index]:  # under the names of the whole, so that states fit
+            object.__setattr__(part, name, module)
+        return part
 
     _steps = ()  # the modules in order, found at the first call after a change
 

@@ -47,8 +47,14 @@ class Handle:
         self.hooks[self.place] = hook, with_kwargs
         self.hooks.update(others)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.remove()
+
     def remove(self):
-        """Take the hook away."""
+        """Take the hook away; leaving ``with`` does it too."""
         self.hooks.pop(self.place, None)
         hooks = self.module._hooks
         if hooks is not None and not (hooks.before or hooks.after or hooks.backward):
@@ -75,7 +81,9 @@ class _Gradients:
         places = [i for i, o in enumerate(outs) if isinstance(o, Value) and o.source is not None]
         for i, o in zip(places, _together([outs[i] for i in places], lambda gs: self._keep(places, len(outs), gs))):
             outs[i] = o
-        return outs[0] if single else outs if isinstance(output, list) else tuple(outs)
+        if single:
+            return outs[0]
+        return type(output)._make(outs) if hasattr(output, "_make") else outs if isinstance(output, list) else tuple(outs)
 
     def _keep(self, places, n, gradients):
         self.to_outputs = _spread(places, n, gradients)

@@ -80,8 +80,20 @@ class Module:
             state.scope = outer
 
     def __setattr__(self, name, value):
+        if isinstance(value, Tensor) and not isinstance(value, (Parameter, Buffer)):
+            value = self._in_place_of(name, value)
         object.__setattr__(self, name, value)
         _give_names(name, value)
+
+    def _in_place_of(self, name, tensor):
+        """A Tensor set where a Buffer stands is the Buffer from then on; a Parameter is not lost by accident."""
+        old = vars(self).get(name)
+        if isinstance(old, Parameter):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter: set a Parameter or None, change its values with assign(), "
+                f"or delete it first to have a plain Tensor there"
+            )
+        return Buffer(tensor) if isinstance(old, Buffer) else tensor
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name not in _REMEMBERED}
@@ -157,18 +169,30 @@ class Module:
 
     def register_buffer(self, name, tensor, persistent=True):
         """Set ``tensor`` (or None) as the Buffer ``name``; it stands in `state_dict` if it is ``persistent``."""
+        self._check_name(name, tensor, Tensor)
         setattr(self, name, None if tensor is None else Buffer(tensor))
         object.__setattr__(self, "_not_saved", self._not_saved - {name} if persistent else self._not_saved | {name})
 
     def register_parameter(self, name, parameter):
         """Set ``parameter`` (or None) as attribute ``name``."""
+        self._check_name(name, parameter, Parameter)
         setattr(self, name, parameter)
 
     def add_module(self, name, module):
-        """Set ``module`` as attribute ``name``, which may be a number."""
+        """Set ``module`` (or None) as attribute ``name``, which may be a number."""
+        self._check_name(name, module, Module)
         setattr(self, name, module)
 
     register_module = add_module
+
+    def _check_name(self, name, value, kind):
+        where = f"{type(self).__name__}: {kind.__name__} {name!r}"
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{where}: a name is text without dots")
+        if hasattr(type(self), name):
+            raise ValueError(f"{where}: the name is taken by the class: choose another")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{where}: expected a {kind.__name__} or None, got {type(value).__name__}")
 
     # -- hooks: each is registered until ``remove()`` of what is returned --
 
@@ -194,19 +218,30 @@ class Module:
     # -- states --
 
     def train(self, mode=True):
-        """Into training mode (dropout drops, statistics move); returns the module."""
+        """Into training mode (dropout drops, statistics move); returns the module. A module below whose class has a ``train`` of
+        its own (one that stays frozen) decides for itself and for what it holds."""
+        decided = set()
         for module in self.modules():
-            object.__setattr__(module, "training", mode)
+            if id(module) in decided:
+                continue
+            if module is self or type(module).train is Module.train:
+                object.__setattr__(module, "training", bool(mode))
+            else:
+                module.train(mode)
+                decided.update(map(id, module.modules()))
         return self
 
     def eval(self):
         """Into evaluation mode; returns the module."""
         return self.train(False)
 
-    def zero_grad(self):
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradients of all parameters; or make them zero."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
 
     def requires_grad_(self, requires_grad=True):
         """Train all parameters, or none of them; returns the module."""
@@ -248,9 +283,9 @@ class Module:
         return self.to(np.float32)
 
     def state_dict(self, prefix=""):
-        """Name -> array of all parameters and persistent buffers, each under all of its names. The arrays are live: copy them to
-        keep a state."""
-        return {name: tensor.data for name, tensor in self._named((Parameter, Buffer), prefix, saved_only=True)}
+        """Name -> array of all parameters and persistent buffers, each under all of its names, behind ``prefix`` ("model."). The
+        arrays are live: copy them to keep a state."""
+        return {prefix + name: tensor.data for name, tensor in self._named((Parameter, Buffer), saved_only=True)}
 
     def load_state_dict(self, state, strict=True):
         """Copy arrays (or Tensors) into the parameters and buffers of the same names, in place.
@@ -258,6 +293,11 @@ class Module:
         Nothing is copied unless every shape fits and, if ``strict``, no name is missing or unexpected: a ValueError lists all
         that is wrong. Returns (missing names, unexpected names).
         """
+        if not hasattr(state, "items"):
+            raise TypeError(
+                f"load_state_dict of {type(self).__name__}: expected names and arrays, as state_dict() and the loaders of io "
+                f"return them, got {type(state).__name__}"
+            )
         own = dict(self._named((Parameter, Buffer), saved_only=True))
         missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
         arrays = {n: np.asarray(v.data if isinstance(v, Tensor) else v) for n, v in state.items() if n in own}

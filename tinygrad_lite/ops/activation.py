@@ -116,7 +116,7 @@ def softmax(x, *, dim):
     """e**x / sum(e**x) along ``dim``."""
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
-        return np.ones_like(x)
+        return np.where(np.isfinite(x), x.dtype.type(1), x.dtype.type(np.nan))
     if _in_rows(x, dim):
         return kernels.softmax.softmax(x)
     out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))
@@ -146,7 +146,7 @@ def log_softmax(x, *, dim):
     """log(softmax(x)), without overflow."""
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
-        return np.zeros_like(x)
+        return np.where(np.isfinite(x), x.dtype.type(0), x.dtype.type(np.nan))
     if _in_rows(x, dim):
         return kernels.softmax.log_softmax(x)
     out = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=empty_like(x))

@@ -140,9 +140,10 @@ def gather(x, dim, index):
 
 
 def take_along_dim(x, indices, dim=None):
-    """As `gather`, where sizes of 1 of ``x`` and ``indices`` broadcast beside ``dim``; without ``dim`` both are flattened."""
+    """As `gather`, where sizes of 1 of ``x`` and ``indices`` broadcast beside ``dim``; without ``dim`` both are flattened.
+    Indices below 0 count from the end."""
     if dim is None:
-        return take_along(reshape_to(x, shape=(-1,)), reshape_to(indices, shape=(-1,)), dim=0)
+        return take_along_dim(reshape_to(x, shape=(-1,)), reshape_to(indices, shape=(-1,)), 0)
     if x.ndim != indices.ndim:
         raise ValueError(f"take_along_dim: x {tuple(x.shape)} and indices {tuple(indices.shape)} need as many dimensions")
     dim = canonical_dim(dim, x.ndim)
@@ -151,6 +152,8 @@ def take_along_dim(x, indices, dim=None):
     beside = [m if n == 1 else n for n, m in zip(x.shape, indices.shape)]
     if any(d != dim and m not in (1, n) for d, (n, m) in enumerate(zip(beside, indices.shape))):
         raise ValueError(f"take_along_dim: x {tuple(x.shape)} and indices {tuple(indices.shape)} do not broadcast beside dim {dim}")
+    if indices.dtype.kind == "i":
+        indices = indices + (indices < 0) * x.shape[dim]
     x, indices = (broadcast_to(t, shape=(*beside[:dim], t.shape[dim], *beside[dim + 1 :])) for t in (x, indices))
     return take_along(x, indices, dim=dim)
 

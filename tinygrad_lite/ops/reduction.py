@@ -83,7 +83,7 @@ def prod(x, dim=None, keepdim=False):
     if dim is None:
         out = prod(reshape_to(x, shape=(-1,)), 0)
         return reshape_to(out, shape=(1,) * len(shape)) if keepdim else out
-    dim = canonical_dim(dim, x.ndim)
+    dim = canonical_dim(dim, x.ndim, op="prod")
     if not shape:
         return x
     head = (slice(None),) * dim
@@ -207,9 +207,12 @@ def min(x, dim=None, keepdim=False):
     return Extreme(*min_along(x, dim=dim, keepdim=keepdim)) if isinstance(dim, (int, np.integer)) else ew.minimum(x, dim)
 
 
-def var(x, dim=None, correction=1, keepdim=False):
-    """The variance, the sum of squared deviations divided by the number of elements less ``correction``. Where nothing is left
-    of that it is infinite, and NaN of equal elements."""
+def var(x, dim=None, correction=1, keepdim=False, unbiased=None):
+    """The variance, the sum of squared deviations divided by the number of elements less ``correction``; ``unbiased`` is PyTorch's
+    older word for a correction of 1 or 0. Where nothing is left of the number it is infinite, and NaN of equal elements."""
+    if unbiased is not None:
+        correction = int(unbiased)
+    canonical_dims(dim, x.ndim, op="var")
     count = _count(x.shape, dim)
     deviation = x - mean(x, dim=dim, keepdim=True)
     total = sum(ew.square(deviation), dim=dim, keepdim=keepdim)
@@ -218,9 +221,9 @@ def var(x, dim=None, correction=1, keepdim=False):
     return total * ew.cast(ew.where(total > 0, math.inf, math.nan), dtype=x.dtype)
 
 
-def std(x, dim=None, correction=1, keepdim=False):
+def std(x, dim=None, correction=1, keepdim=False, unbiased=None):
     """The standard deviation, the root of `var`; its derivative at 0 is 0."""
-    return _power(var(x, dim, correction, keepdim), 0.5)
+    return _power(var(x, dim, correction, keepdim, unbiased), 0.5)
 
 
 def all(x, dim=None, keepdim=False):

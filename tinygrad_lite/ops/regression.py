@@ -91,6 +91,8 @@ def kl_div(input, target, reduction="mean", log_target=False):
         loss = exp(target) * (target - input)
     else:
         loss = target * (log(where(target == 0, 1.0, target)) - input)
+    if reduction not in ("mean", "sum", "none", "batchmean"):
+        raise ValueError(f"kl_div: reduction must be 'mean', 'sum', 'batchmean' or 'none', got {reduction!r}")
     if reduction != "batchmean":
         return reduced(loss, reduction)
     return sum(loss) / (input.shape[0] or math.nan) if input.ndim else loss

@@ -19,23 +19,25 @@ __all__ = [
 ]  # fmt: skip
 
 
-def canonical_dim(dim, ndim, extra=0):
-    """``dim`` as a number from 0; ``extra`` more positions are allowed (unsqueeze, stack)."""
+def canonical_dim(dim, ndim, extra=0, op=None):
+    """``dim`` as a number from 0; ``extra`` more positions are allowed (unsqueeze, stack). Errors name ``op``; those of
+    a primitive do by themselves."""
     if type(dim) is int and 0 <= dim < ndim:
         return dim
     if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
-        raise TypeError(f"dim must be an integer, got {dim!r}")
+        raise TypeError(f"{op + ': ' if op else ''}dim must be an integer, got {dim!r}")
     n = ndim + extra
     if not -builtins.max(n, 1) <= dim < builtins.max(n, 1):
-        raise IndexError(f"dim {dim} is out of range for {ndim} dimensions: give {-n} to {n - 1}")
+        where, n = f"{op}: " if op else "", builtins.max(n, 1)
+        raise IndexError(f"{where}dim {dim} is out of range for {ndim} dimensions: give {-n} to {n - 1}")
     return int(dim) % builtins.max(n, 1)
 
 
-def canonical_dims(dim, ndim):
+def canonical_dims(dim, ndim, op=None):
     """``dim`` (None: all; a number; several) as a tuple of numbers from 0, without repetition."""
     if dim is None or dim == () or dim == []:
         return tuple(range(ndim))
-    dims = tuple(canonical_dim(d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    dims = tuple(canonical_dim(d, ndim, op=op) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     if len(set(dims)) != len(dims):
         raise ValueError(f"dim {dim} names a dimension twice")
     return dims if ndim else ()

@@ -28,12 +28,12 @@ def order_along(x, *, dim, descending=False):
 
 def argsort(x, dim=-1, descending=False, stable=False):
     """The indices that sort ``x`` along ``dim``."""
-    return order_along(x, dim=canonical_dim(dim, x.ndim), descending=bool(descending))
+    return order_along(x, dim=canonical_dim(dim, x.ndim, op="argsort"), descending=bool(descending))
 
 
 def sort(x, dim=-1, descending=False, stable=False):
     """(values, indices) of ``x`` in order along ``dim``. The order is always stable: ``stable`` is taken, as PyTorch has it."""
-    dim = canonical_dim(dim, x.ndim)
+    dim = canonical_dim(dim, x.ndim, op="sort")
     indices = order_along(x, dim=dim, descending=bool(descending))
     return Sorted(take_along(x, indices, dim=dim), indices)
 
@@ -41,7 +41,7 @@ def sort(x, dim=-1, descending=False, stable=False):
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the ``k`` largest (or smallest) elements along ``dim``; of equal ones the first. They are always in
     order: ``sorted`` is taken, as PyTorch has it."""
-    dim = canonical_dim(dim, x.ndim)
+    dim = canonical_dim(dim, x.ndim, op="topk")
     size = x.shape[dim] if x.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"topk: k is {k}, dim {dim} has {size} elements (x is {tuple(x.shape)})")
