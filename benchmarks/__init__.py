@@ -7,5 +7,5 @@ worker.py      a measuring process: one framework or all of them in turn
 machine.py     what the numbers depend on: processor, threads, versions, allocator
 report.py      the table, the plot
 __main__.py    starts the processes, checks that all compute the same thing, writes results/
-layers/        what the suites convolution/ and recurrence/ share
+layers/        what the suites convolution/, recurrence/ and networks/ share
 """

@@ -14,7 +14,7 @@ from ..layers import jax_jit
 from . import rows
 
 
-def convolution(x, weight, bias, stride=1, padding=0, dilation=1, groups=1):
+def convolution(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of one or two dimensions."""
     dims = x.ndim - 2
     numbers = ("NCHW", "OIHW", "NCHW") if dims == 2 else ("NCH", "OIH", "NCH")
@@ -22,7 +22,7 @@ def convolution(x, weight, bias, stride=1, padding=0, dilation=1, groups=1):
         x, weight, (stride,) * dims, [(padding, padding)] * dims, rhs_dilation=(dilation,) * dims,
         dimension_numbers=numbers, feature_group_count=groups,
     )  # fmt: skip
-    return out + bias.reshape(-1, *[1] * dims)
+    return out if bias is None else out + bias.reshape(-1, *[1] * dims)
 
 
 def transposed(x, weight, bias, stride, padding):

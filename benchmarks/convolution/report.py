@@ -9,7 +9,6 @@ from ..frameworks import Framework
 from ..layers.report import Report
 from . import FRAMEWORKS, LAYOUTS, ROWS
 
-COLD, WARM = 10.0, 1.0  # seconds for LeNet-5's first step: kernels to compile, or there already and Numba imported
 FASTEST = "fastest"  # the faster of PyTorch's layouts
 PLOTTED = {FASTEST: Framework("PyTorch, faster layout", "torch", "torch", ""), "jax": FRAMEWORKS["jax"]}
 
@@ -27,6 +26,7 @@ class ConvolutionReport(Report):
     judged = "ratio to the faster PyTorch"
     kinds, tolerance = ("output", "input", "weight", "bias", "loss"), "1e-5 (of weights 3e-5, of losses 1e-4)"
     plotted, memory_peers, smaller = PLOTTED, LAYOUTS, " in its smaller layout"
+    first_step = "lenet", "LeNet-5", 10.0, 1.0  # what it may take, in seconds: kernels to compile, or there and Numba imported
 
     def peer(self, row):
         return FASTEST
@@ -40,18 +40,18 @@ class ConvolutionReport(Report):
         return samples | ({FASTEST: samples[min(there, key=lambda name: statistics.median(samples[name]))]} if there else {})
 
     def first_steps(self, results):
-        """What all have, and LeNet-5's targets."""
-        text = super().first_steps(results)
-        if "lenet" not in results["memory"]:
+        """What all have, and the targets of ``first_step``: row, what the text calls it, seconds with an empty and a full cache."""
+        text, (key, called, cold_target, warm_target) = super().first_steps(results), self.first_step
+        if key not in results["memory"]:
             return text
-        empty, full = (results["memory"]["lenet"][cache] for cache in ("empty_cache", "full_cache"))
+        empty, full = (results["memory"][key][cache] for cache in ("empty_cache", "full_cache"))
         cold, warm = (part["build"] + part["first"] for part in (empty, full))
         said = f"it says `{empty['said']}`" if empty["said"] else "it says nothing"
-        reached = cold < COLD and "compiling kernels" in empty["said"]
+        reached = cold < cold_target and "compiling kernels" in empty["said"]
         return (
-            f"{text}\n\nLeNet-5 from an empty cache: {cold:.2f} s with Numba's import, and {said}; target, under {COLD:g} s with a "
-            f"line that says what is happening: {report.verdict(results, reached)}. From a full one: {warm:.2f} s, Numba's import "
-            f"not counted; target, under {WARM:g} s: {report.verdict(results, warm < WARM)}."
+            f"{text}\n\n{called} from an empty cache: {cold:.2f} s with Numba's import, and {said}; target, under {cold_target:g} "
+            f"s with a line that says what is happening: {report.verdict(results, reached)}. From a full one: {warm:.2f} s, "
+            f"Numba's import not counted; target, under {warm_target:g} s: {report.verdict(results, warm < warm_target)}."
         )
 
 

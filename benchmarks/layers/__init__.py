@@ -1,4 +1,4 @@
-"""What the suites of layers (``python -m benchmarks.convolution``, ``python -m benchmarks.recurrence``) share.
+"""What the suites of layers (``python -m benchmarks.convolution``, ``.recurrence``, ``.networks``) share.
 
 rows.py           a layer is two rows, forward alone and with backward
 torch_style.py, jax_jit.py
