@@ -1,7 +1,6 @@
 """Backpropagation by the lectures' formulas, beside what the engine gives (Rumelhart, Hinton and Williams, 1986).
 
-The picture is a network with its activities on the way up, its errors on the way back, and dE/dw at every connection.
-"""
+The picture is a network with its activities on the way up, its errors on the way back, and dE/dw at every connection."""
 
 import argparse
 from pathlib import Path

@@ -113,3 +113,10 @@ def test_a_subclass_of_ndarray_counts_as_an_array():
     masked = np.ones(3).view(np.recarray)
     assert type(tl.Tensor(masked).data) is np.ndarray
     assert (leaf() + tl.Tensor(masked)).requires_grad
+
+
+def test_what_is_no_number_decides_whether_it_equals_a_tensor():
+    t = tl.tensor(0.3)
+    assert (t == None) is False and (t != None) is True and t != "0.3"  # noqa: E711
+    assert t == pytest.approx(0.3) and pytest.approx(0.3) == t and t != pytest.approx(0.4)
+    assert (tl.tensor([1.0, 2.0]) == np.array([1.0, 3.0])).tolist() == [True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import numbers
 import weakref
 
 import numpy as np
@@ -12,6 +13,8 @@ from .dtypes import check_dtype, get_default_dtype
 from .errors import describe, not_for_tensors
 from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
+
+_COMPARABLE = (Value, np.ndarray, np.generic, numbers.Number, list, tuple)  # other things decide for themselves: None is not equal
 
 
 class Tensor(Value):
@@ -318,8 +321,6 @@ class Tensor(Value):
     def __pos__(self):
         return self
 
-    __eq__ = ops.eq
-    __ne__ = ops.ne
     __lt__ = ops.lt
     __le__ = ops.le
     __gt__ = ops.gt
@@ -327,6 +328,12 @@ class Tensor(Value):
     __getitem__ = ops.getitem
     __radd__ = ops.add
     __rmul__ = ops.mul
+
+    def __eq__(self, other):
+        return ops.eq(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
+
+    def __ne__(self, other):
+        return ops.ne(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
 
     def __and__(self, other):
         return ops.logical_and(*_booleans("&", self, other))
