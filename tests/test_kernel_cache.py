@@ -24,6 +24,8 @@ def helper(x):
     return x + 1
 """
 PROBE = """
+import numba
+
 from .jit import kernel, share
 from .probe_helper import helper
 
@@ -33,12 +35,17 @@ def shared(thread, n_threads, x, out):
         out[i] = helper(x[i])
 
 def times(factor):
+    @numba.njit
+    def long(y):  # too long to become a part of what calls it
+LONG
+        return y * factor
+
     @kernel(fastmath={"reassoc", "contract", "nsz"})
     def product(x, out):
         for i in range(x.size):
-            out[i] = helper(x[i]) * factor
+            out[i] = long(helper(x[i])) if x[i] < 2 else long(helper(x[i]) + 0)
     return product
-"""
+""".replace("LONG", "\n".join(f"        if y == {k}.25:\n            y += {k * k % 97}" for k in range(100)))
 RUN = """
 import json, os, sys, time
 import numba, numpy as np
@@ -49,6 +56,7 @@ from tinygrad_lite.kernels import jit, probe
 jit.PATIENCE = float(os.environ.get("PATIENCE", "60"))
 x = np.arange(4, dtype=sys.argv[1])
 out, kernels, values = np.empty_like(x), [probe.shared, probe.times(2), probe.times(3), probe.times(4)], []
+kernels = [kernels[int(k)] for k in os.environ.get("ONLY", "0123")]
 for kernel in kernels:
     kernel(x, out)
     values.append(out.tolist())
@@ -101,6 +109,16 @@ def test_the_second_process_compiles_nothing(place):
     assert line.startswith("tinygrad_lite: compiling kernels for this processor, kept in ") and str(place / "cache") in line
     second, said = run(place, PATIENCE="0")
     assert second == {"values": RIGHT, "loaded": 4, "compiled": 0} and said == ""
+
+
+@pytest.mark.parametrize("order", ["0123", "3210"])
+def test_kernels_that_came_from_different_processes_stay_apart(place, order):
+    """Numba numbers functions from 1 in each process: by number they have the same name, and a linker takes them for one."""
+    for k in "123":
+        done, _ = result(start(place, ONLY=k))
+        assert done["values"] == [RIGHT[int(k)]] and done["compiled"] == 1
+    done, _ = result(start(place, ONLY=order))
+    assert done["loaded"] == 3 and done["values"] == [RIGHT[int(k)] for k in order]
 
 
 def test_after_an_edit_in_another_file_the_new_code_runs(place):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import os
 import sys
 import threading
 import time
@@ -31,6 +33,7 @@ class Kernel:
         import numba
 
         announce_compiling()
+        name_apart()
         function = self.function
         if self.parallel:
             from .team import sharing
@@ -83,6 +86,25 @@ def kernel(function=None, **options):
     if function is None:
         return lambda f: Kernel(f, **options)
     return Kernel(function, **options)
+
+
+@functools.cache
+def name_apart():
+    """From now on the functions that this process compiles have names that no other process gives.
+
+    Numba numbers them from 1 in each process, and its linker takes what has one name for one function: of two kernels that two
+    processes put into the cache under the same number, one would run the other's code where a third process loads both.
+    """
+    from numba.core.bytecode import FunctionIdentity
+
+    def begin():
+        FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(7)))
+
+    if not hasattr(FunctionIdentity, "_unique_ids"):
+        raise ImportError("tinygrad_lite does not know how this version of Numba names functions: take one from 0.61 to 0.68")
+    begin()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin)
 
 
 @functools.cache
