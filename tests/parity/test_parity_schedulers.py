@@ -162,9 +162,10 @@ def test_plateaus(options):
         )
 
 
-@pytest.mark.parametrize(
-    ("name", "options"), [(n, o) for n, o in SCHEDULES if n not in ("CyclicLR", "OneCycleLR", "ConstantLR")], ids=str
-)  # fmt: skip
+RESUMED = [k for k, (name, _) in enumerate(SCHEDULES) if name not in ("CyclicLR", "OneCycleLR", "ConstantLR")]
+
+
+@pytest.mark.parametrize(("name", "options"), [SCHEDULES[k] for k in RESUMED], ids=[IDS[k] for k in RESUMED])
 def test_going_on_from_an_epoch(name, options):
     """last_epoch=4, from groups whose rate is still that of the beginning."""
     pair = optimisers()
