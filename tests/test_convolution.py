@@ -115,10 +115,19 @@ LAYERS = {  # images, channels, size, outputs, kernel, window: what networks are
     "1x1": (2, 48, (14, 14), 16, (1, 1), {}),
     "stem": (1, 3, (61, 56), 64, (7, 7), dict(stride=2, padding=3)),
     "stride 2": (2, 32, (17, 28), 32, (3, 3), dict(stride=2, padding=1)),
+    "stride 2, few channels": (2, 14, (17, 12), 13, (3, 3), dict(stride=2, padding=1)),
+    "stride 2, 4x4": (1, 27, (14, 21), 41, (4, 4), dict(stride=2, padding=((0, 1), (2, 1)))),
+    "stride 2, 5x5": (3, 24, (15, 11), 24, (5, 5), dict(stride=2, padding=2)),
+    "stride 2, rows left out": (2, 24, (14, 12), 25, (3, 3), dict(stride=2)),
     "1x1, padded": (2, 16, (9, 14), 24, (1, 1), dict(padding=((1, 0), (0, 2)))),
     "1x1, stride 2": (2, 32, (9, 8), 32, (1, 1), dict(stride=2)),
     "dilated": (2, 32, (15, 14), 32, (3, 3), dict(dilation=2, padding=2)),
+    "dilated 3, odd": (1, 17, (19, 25), 33, (3, 3), dict(dilation=3, padding=((3, 1), (0, 6)))),
+    "dilated, 5x5": (2, 12, (13, 16), 18, (5, 5), dict(dilation=2, padding=4)),
+    "dilated otherwise in each direction": (2, 16, (13, 16), 18, (3, 3), dict(dilation=(2, 3), padding=2)),
     "groups": (2, 32, (10, 14), 64, (3, 3), dict(padding=1, groups=4)),
+    "groups of many channels": (2, 38, (10, 14), 26, (3, 3), dict(padding=1, groups=2)),
+    "groups, stride 2": (2, 48, (10, 14), 50, (3, 3), dict(padding=1, groups=2, stride=2)),
     "depthwise": (2, 24, (15, 14), 24, (3, 3), dict(padding=1, groups=24)),
     "depthwise, stride 2": (2, 16, (15, 14), 32, (5, 5), dict(padding=2, groups=16, stride=2)),
     "few outputs": (2, 64, (14, 14), 3, (3, 3), dict(padding=1)),
@@ -350,7 +359,9 @@ def test_the_layout_of_inputs_does_not_matter(name):
 
 
 @pytest.mark.skipif(threads.cpu_count() == 1, reason="there is one CPU")
-@pytest.mark.parametrize("name", ["first, 5x5", "3x3", "1x1, padded", "stride 2", "depthwise"])
+@pytest.mark.parametrize(
+    "name", ["first, 5x5", "3x3", "1x1, padded", "stride 2", "dilated", "groups of many channels", "depthwise"]
+)
 def test_one_thread_and_several_agree(name):
     n, channels, size, outputs, kernel, window = LAYERS[name]
     results = []
@@ -371,11 +382,13 @@ def test_convolution_on_another_processor(cpu, tmp_path):
         "NUMBA_CPU_NAME": cpu,
         "NUMBA_NUM_THREADS": "1",
     }
-    tests = [f"{__file__}::test_layers_of_networks[{name}-float32]" for name in ("3x3, odd", "groups", "stride 2", "sequence")]
+    tests = [
+        f"{__file__}::test_layers_of_networks[{name}-float32]" for name in ("3x3, odd", "groups", "stride 2", "dilated", "sequence")
+    ]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 # -- infinite values -------------------------------------------------------------------------------------------------
@@ -425,6 +438,8 @@ def test_what_lies_in_fresh_memory_does_not_matter(name, dtype, monkeypatch):
     for module in (kernels, *(m for m in vars(kernels).values() if isinstance(m, ModuleType) and hasattr(m, "empty"))):
         if module is not np:
             monkeypatch.setattr(module, "empty", poisoned)
+            if hasattr(module, "aligned"):
+                monkeypatch.setattr(module, "aligned", poisoned)
     n, channels, size, outputs, kernel, window = LAYERS[name]
     check(np.random.default_rng(0), n, channels, size, outputs, kernel, dtype, **window)
 

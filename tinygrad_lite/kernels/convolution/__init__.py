@@ -31,8 +31,9 @@ def set_precision(name):
 def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """out[n, o, p] = sum over c, r of x[n, c, p * stride + r * dilation - before] * weight[o, c, r] (+ bias[o])."""
     (n, channels), size, kernel = x.shape[:2], x.shape[2:], weight.shape[2:]
-    if m := x.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, weight.shape[0], x.dtype):
-        return winograd.correlate(x, weight, bias, padding, m, relu)
+    of_group = channels // groups, weight.shape[0] // groups
+    if m := x.size and winograd.squares(size, kernel, stride, padding, dilation, *of_group, x.dtype):
+        return winograd.correlate(x, weight, bias, stride, padding, dilation, groups, m, relu)
     if x.size and depthwise.applies(size, kernel, stride, dilation, groups, channels, weight.shape[0]):
         return depthwise.correlate(x, weight, bias, stride[0], padding, relu)
     used = tables.forward(channels // groups, size, kernel, stride, padding, dilation)
@@ -46,10 +47,10 @@ def input_gradient(g, weight, bias, size, stride, padding, dilation, groups):
     """The gradient towards x of ``size`` (spatial) of `correlate` (+ bias[c])."""
     n, kernel = g.shape[0], weight.shape[2:]
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
-    around = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel, padding))
-    m = g.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, outputs, g.dtype)
+    around = tuple((d * (k - 1) - low, d * (k - 1) - high) for k, d, (low, high) in zip(kernel, dilation, padding))
+    m = g.size and winograd.squares(size, kernel, stride, padding, dilation, channels, outputs, g.dtype, back=True)
     if m and min(map(min, around)) >= 0:
-        return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), bias, around, m)
+        return winograd.input_gradient(g, weight, bias, size, stride, padding, dilation, groups, m)
     slides = g.size and depthwise.applies(size, kernel, stride, dilation, groups, groups * channels, g.shape[1])
     if slides and (phases := depthwise.input_phases(size, g.shape[2:], kernel, stride[0], padding)):
         parts = {
@@ -86,8 +87,9 @@ def _woven(parts, shape, stride, dtype, bias):
 
 def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
     """The gradient towards weight, with spatial sizes ``kernel``, of `correlate`."""
-    if m := g.size and winograd.squares(x.shape[2:], kernel, stride, padding, dilation, groups, x.shape[1], g.shape[1], x.dtype):
-        return winograd.weight_gradient(x, g, kernel[0], padding, m)
+    of_group = x.shape[1] // groups, g.shape[1] // groups
+    if m := g.size and winograd.squares(x.shape[2:], kernel, stride, padding, dilation, *of_group, x.dtype):
+        return winograd.weight_gradient(x, g, kernel[0], stride, padding, dilation, groups, m)
     if g.size and depthwise.applies(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1]):
         return depthwise.weight_gradient(x, g, kernel, stride[0], padding)
     used = tables.forward(x.shape[1] // groups, x.shape[2:], kernel, stride, padding, dilation)

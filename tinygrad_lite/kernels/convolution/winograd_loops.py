@@ -6,7 +6,8 @@ Memory, with lanes = the numbers of a register and n = m + r - 1:
     squares    (n * n, channel blocks, tiles, lanes), V                    the transformed squares of some tiles
     filters    (output blocks, n * n, channels, width of a block), U       the transformed filters
     products   (n * n, tiles, width of a block)                            sum over channels of V U, for one output block
-    strip      (registers of a block, rows of pixels, width, lanes)         the output of some whole rows of tiles
+    strip      (registers of a block, rows of pixels, width, lanes)         the output of some whole rows of tiles, or, where phases
+               (images of a batch, registers, rows, width, lanes)           are to be put together, of a batch
 
 A batch is as many images as make enough tiles. Each thread takes a range of batches. The products of one position read ``squares``
 from the second cache, a panel of ``filters`` stays in the first.
@@ -21,7 +22,7 @@ from ..vector import at, lanes, pointer, prefetch, prefetch_to_write, tile_rows,
 from .transforms import FILTER, FILTER_GRADIENT, GRADIENT, INPUT, OUTPUT, transform
 
 VECTORS = 2  # registers of an output block
-DEPTH = {3: 128, 5: 32}  # of each filter size, channels that are summed at once: sums of short sums lose less
+DEPTH = {2: 128, 3: 128, 5: 32}  # of each filter size, channels that are summed at once: sums of short sums lose less
 
 
 @part
@@ -65,20 +66,33 @@ def gather_channels(result, block_step, offsets, origin, bias, relu, out, first,
 
 @functools.cache
 def transform_filters(m, r):
-    """The kernel for U, from weight in rows (r * r, channels, outputs filled up to whole blocks)."""
+    """The kernel for U: ``planes`` of taps, a register of outputs at a time.
+
+    outputs             of a round
+    rounds              each with ``outputs`` planes, number i for channel i; 1: planes have all channels
+    blocks              registers of outputs
+    depth_step, beside  how much further each next filter of a plane goes in depth, and in registers
+    places              where each tap of a plane goes in a thread's ``work`` (filters, r * r, lanes)
+    """
     n = m + r - 1
 
-    @kernel
-    def winograd_filters(weight, filters):
-        channels, outputs = weight.shape[1:]
-        width = filters.shape[3]
-        n_lanes = lanes(pointer(weight))
-        step, target_step = channels * outputs, channels * width
-        for o in range(0, outputs, n_lanes):
-            for c in range(channels):
-                source = at(pointer(weight), c * outputs + o)
-                target = at(pointer(filters), (o // width * n * n * channels + c) * width + o % width)
-                transform(FILTER, m, r, source, r * step, step, target, n * target_step, target_step)
+    @kernel(parallel=True)
+    def winograd_filters(
+        thread, n_threads, planes, outputs, rounds, blocks, depth_step, beside, in_planes, places, zeros, work, filters
+    ):
+        depth, width = filters.shape[2:]
+        taps, made = work[thread], pointer(filters)
+        n_lanes = lanes(made)
+        of_filter = r * r * n_lanes
+        for block in share(blocks, thread, n_threads):
+            given = min(n_lanes, outputs - block * n_lanes)
+            for i in range(rounds):
+                spread_channels(planes, i * outputs + block * n_lanes, given, pointer(in_planes), places, zeros, taps, 0)
+                for j in range(taps.size // of_filter):
+                    o = (block + j * beside) * n_lanes
+                    target = at(made, (o // width * n * n * depth + i + j * depth_step) * width + o % width)
+                    source = at(pointer(taps), j * of_filter)
+                    transform(FILTER, m, r, source, r * n_lanes, n_lanes, target, n * depth * width, depth * width)
 
     return winograd_filters
 
@@ -104,73 +118,103 @@ def squares(kind, m, r, registers):
 @functools.cache
 def output(m, r, rows, n_lanes):
     """The kernel of the output, in tiles of ``rows`` squares."""
-    n, depth, transform_x = m + r - 1, DEPTH[r], squares(INPUT, m, r, 1)
+    n, transform_x = m + r - 1, squares(INPUT, m, r, 1)
 
     @part
-    def multiply(squares, square_step, count, offsets, panels, products, product_step):
+    def multiply(squares, square_step, count, offsets, chunks, panels, products, product_step):
         """products[position, s] = sum over channels of squares[position, channel, s] * panels[position, channel]."""
         channels, width = panels.shape[1:]
         for position in range(n * n):
             panel, table, ahead = pointer(panels[position]), pointer(offsets), channels * width
+            if not chunks[position, 0, 1]:
+                products[position * product_step : position * product_step + count * width] = 0
             for s in range(0, count, rows):
                 a = at(pointer(squares), position * square_step + s * n_lanes)
                 c = at(pointer(products), position * product_step + s * width)
-                for k in range(0, channels, depth):
-                    some, b = at(table, k), at(panel, k * width)
-                    tile_rows(rows, VECTORS, n_lanes, k > 0, a, some, some, min(depth, channels - k), b, width, ahead, c, width)
+                for i in range(chunks.shape[1]):
+                    k, end = chunks[position, i]
+                    if k < end:
+                        some, b = at(table, k), at(panel, k * width)
+                        tile_rows(rows, VECTORS, n_lanes, i > 0, a, some, some, end - k, b, width, ahead, c, width)
 
     @kernel(parallel=True)
     def winograd_output(
-        thread, n_threads, x, filters, bias, relu, out, sizes, to_image, to_result, in_x, in_out, offsets, zeros, work
+        thread,
+        n_threads,
+        x,
+        filters,
+        bias,
+        relu,
+        out,
+        group,
+        whole,
+        sizes,
+        to_image,
+        to_result,
+        in_x,
+        in_out,
+        chunks,
+        offsets,
+        zeros,
+        work,
     ):
-        batch_size, height, image_width, high, wide, some, out_width = sizes
-        n_images, channels, x_size = x.shape
-        n_out, out_size = out.shape[1:]
+        batch_size, parts, height, image_width, high, wide, some, out_width, x_blocks, out_blocks = sizes
+        (n_images, all_channels, x_size), (_, all_out, out_size) = x.shape, out.shape
+        number, channels, n_out = group[0], all_channels // group[1], all_out // group[1]
         n_blocks, _, _, width = filters.shape
-        x_blocks, row, x_step = -(-channels // n_lanes), image_width * n_lanes, height * image_width * n_lanes
+        row, x_step = image_width * n_lanes, height * image_width * n_lanes
         square_step, product_step = x_blocks * some * n_lanes + n_lanes, some * width + n_lanes
-        strip_row = m * wide * m * n_lanes
-        strip_step = some // wide * strip_row
+        strip_row, tiles = m * wide * m * n_lanes, high * wide
+        strip_step = (high if whole else some // wide) * strip_row
         batches = -(-n_images // batch_size)
-        planes, flat = x.reshape(n_images * channels, x_size), out.reshape(n_images * n_out, out_size)
-        image = work[thread, : batch_size * x_blocks * x_step]
+        planes, flat = x.reshape(n_images * all_channels, x_size), out.reshape(n_images * all_out, out_size)
+        first_in, first_out = number * channels, number * n_out
+        image = work[thread, : batch_size * parts * x_blocks * x_step]
         squares = work[thread, image.size :]
         products = squares[n * n * square_step :]
-        strip = products[n * n * product_step :]
+        strip = products[n * n * product_step + -(-some // rows) * rows * width :]  # the last tile of products may be longer
         image[:] = 0
         for batch in share(batches, thread, n_threads):
             first = batch * batch_size
             n_batch = min(batch_size, n_images - first)
             for i in range(n_batch):
-                where = image[i * x_blocks * x_step :]
-                spread_channels(planes, (first + i) * channels, channels, pointer(in_x), to_image, zeros, where, x_step)
-            for begin in range(0, n_batch * high * wide, some):
-                count = min(some, n_batch * high * wide - begin)
+                where = image[i * parts * x_blocks * x_step :]
+                plane = (first + i) * all_channels + first_in
+                spread_channels(planes, plane, channels, pointer(in_x), to_image, zeros, where, x_step)
+            for begin in range(0, n_batch * parts * tiles, some):
+                count = min(some, n_batch * parts * tiles - begin)
                 transform_x(image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step)
                 for b in range(n_blocks):
                     some_channels = min(width, n_out - b * width)
-                    for s in range(0, count, wide):  # from far away, during the products
-                        i, y = (begin + s) // (high * wide), (begin + s) // wide % high
+                    for s in range(0, 0 if whole else count, wide):  # from far away, during the products
+                        i, y = (begin + s) // tiles, (begin + s) // wide % high
                         for c in range(some_channels):
-                            line = at(pointer(flat), ((first + i) * n_out + b * width + c) * out_size)
+                            line = at(pointer(flat), ((first + i) * all_out + first_out + b * width + c) * out_size)
                             for p in range(y * m * out_width, min((y + 1) * m * out_width, out_size), n_lanes):
                                 prefetch_to_write(at(line, p))
-                    multiply(squares, square_step, count, offsets, filters[b], products, product_step)
-                    for c in range(0, width, n_lanes):
+                    multiply(
+                        squares, square_step, count, offsets, chunks[min(b, len(chunks) - 1)], filters[b], products, product_step
+                    )
+                    for c in range(0, min(width, out_blocks * n_lanes - b * width), n_lanes):
                         for s in range(count):
-                            corner = c // n_lanes * strip_step + s // wide * strip_row + s % wide * m * n_lanes
+                            t, block = (begin + s, (b * width + c) // n_lanes) if whole else (s, c // n_lanes)
+                            if whole:
+                                block += t // tiles * out_blocks
+                                t %= tiles
+                            corner = block * strip_step + t // wide * strip_row + t % wide * m * n_lanes
                             source, target = at(pointer(products), s * width + c), at(pointer(strip), corner)
                             transform(OUTPUT, m, r, source, n * product_step, product_step, target, wide * m * n_lanes, n_lanes)
-                    for s in range(0, count, wide):
-                        i, y = (begin + s) // (high * wide), (begin + s) // wide % high
+                    for s in range(0, 0 if whole else count, wide):
+                        i, y = (begin + s) // tiles, (begin + s) // wide % high
                         low, end = y * m * out_width, min((y + 1) * m * out_width, out_size)
-                        origin, channel = (y - s // wide) * strip_row, (first + i) * n_out + b * width
+                        origin, channel = (y - s // wide) * strip_row, (first + i) * all_out + first_out + b * width
+                        added = bias[b * width :]
                         gather_channels(
                             strip,
                             strip_step,
                             to_result,
                             origin,
-                            bias[b * width :],
+                            added,
                             relu,
                             flat,
                             channel,
@@ -179,6 +223,9 @@ def output(m, r, rows, n_lanes):
                             end,
                             pointer(in_out),
                         )
+            for i in range(n_batch if whole else 0):
+                part, channel = strip[i * parts * out_blocks * strip_step :], (first + i) * all_out + first_out
+                gather_channels(part, strip_step, to_result, 0, bias, relu, flat, channel, n_out, 0, out_size, pointer(in_out))
 
     return winograd_output
 
@@ -190,18 +237,20 @@ def weight_gradient(m, r, rows, n_lanes):
     transform_g = squares(GRADIENT, m, r, VECTORS)
 
     @kernel(parallel=True)
-    def winograd_weight_gradient(thread, n_threads, x, g, total, sizes, to_image, to_result, in_x, in_g, offsets, zeros, work):
-        batch_size, height, width_of_image, high, wide, some, _ = sizes
-        n_images, channels, x_size = x.shape
-        n_out, out_size = g.shape[1:]
-        planes, gradient_planes = x.reshape(n_images * channels, x_size), g.reshape(n_images * n_out, out_size)
-        n_blocks, all_channels, width = total.shape[2:]
-        x_blocks, out_blocks, tiles = -(-channels // n_lanes), -(-n_out // n_lanes), high * wide
+    def winograd_weight_gradient(
+        thread, n_threads, x, g, total, group, sizes, to_image, to_result, in_x, in_g, used, offsets, zeros, work
+    ):
+        batch_size, parts, height, width_of_image, high, wide, some, _, x_blocks, out_blocks = sizes
+        (n_images, all_channels, x_size), (_, all_out, out_size) = x.shape, g.shape
+        number, channels, n_out = group[0], all_channels // group[1], all_out // group[1]
+        planes, gradient_planes = x.reshape(n_images * all_channels, x_size), g.reshape(n_images * all_out, out_size)
+        n_blocks, depth, width = total.shape[2:]
+        tiles = parts * high * wide
         x_step, out_step = height * width_of_image * n_lanes, high * m * wide * m * n_lanes
         square_step, g_step = x_blocks * some * n_lanes + n_lanes, n_blocks * some * width + n_lanes
         batches = -(-n_images // batch_size)
-        image = work[thread, : batch_size * x_blocks * x_step]
-        result = work[thread, image.size : image.size + batch_size * out_blocks * out_step]
+        image = work[thread, : batch_size * parts * x_blocks * x_step]
+        result = work[thread, image.size : image.size + batch_size * parts * out_blocks * out_step]
         squares = work[thread, image.size + result.size :]
         gradients = squares[n * n * square_step :]
         if out_blocks % VECTORS:  # the register that no channel fills
@@ -211,9 +260,10 @@ def weight_gradient(m, r, rows, n_lanes):
             first = batch * batch_size
             n_batch = min(batch_size, n_images - first)
             for i in range(n_batch):
-                where, to = image[i * x_blocks * x_step :], result[i * out_blocks * out_step :]
-                spread_channels(planes, (first + i) * channels, channels, pointer(in_x), to_image, zeros, where, x_step)
-                spread_channels(gradient_planes, (first + i) * n_out, n_out, pointer(in_g), to_result, zeros, to, out_step)
+                where, to = image[i * parts * x_blocks * x_step :], result[i * parts * out_blocks * out_step :]
+                plane, plane_of_g = (first + i) * all_channels + number * channels, (first + i) * all_out + number * n_out
+                spread_channels(planes, plane, channels, pointer(in_x), to_image, zeros, where, x_step)
+                spread_channels(gradient_planes, plane_of_g, n_out, pointer(in_g), to_result, zeros, to, out_step)
             for begin in range(0, n_batch * tiles, some):
                 count = min(some, n_batch * tiles - begin)
                 row, g_row = width_of_image * n_lanes, wide * m * n_lanes
@@ -235,7 +285,9 @@ def weight_gradient(m, r, rows, n_lanes):
                 for position in range(n * n):
                     for b in range(n_blocks):
                         panel, table = at(pointer(gradients), position * g_step + b * some * width), pointer(offsets)
-                        for c in range(0, all_channels, rows):
+                        for c in range(0, depth, rows):
+                            if not used[position, c // n_lanes]:
+                                continue
                             start = position * square_step + c // n_lanes * some * n_lanes + c % n_lanes
                             source, sums = at(pointer(squares), start), pointer(total[thread, position, b, c])
                             tile_rows(rows, VECTORS, 1, True, source, table, table, count, panel, width, 0, sums, width)
@@ -245,19 +297,23 @@ def weight_gradient(m, r, rows, n_lanes):
 
 @functools.cache
 def filter_gradient(m, r):
-    """The kernel from the gradient towards U to that of the filters: total (positions, blocks, channels, width), out (r * r,
-    channels, outputs filled up to whole blocks)."""
+    """The kernel from the gradient towards U, ``total`` (positions, blocks, depth filled up, width), to that of the filters: out
+    (outputs, taps of all channels). ``places``, ``work`` as of `transform_filters`."""
     n = m + r - 1
 
-    @kernel
-    def winograd_filter_gradient(total, out):
-        n_blocks, channels, width = total.shape[1:]
-        outputs = out.shape[2]
-        n_lanes, step, target_step = lanes(pointer(out)), n_blocks * channels * width, out.shape[1] * outputs
-        for o in range(0, outputs, n_lanes):
-            for c in range(out.shape[1]):
-                source = at(pointer(total), ((o // width) * channels + c) * width + o % width)
-                target = at(pointer(out), c * outputs + o)
-                transform(FILTER_GRADIENT, m, r, source, n * step, step, target, r * target_step, target_step)
+    @kernel(parallel=True)
+    def winograd_filter_gradient(thread, n_threads, total, channels, phases, in_out, places, zeros, work, out):
+        n_blocks, depth, width = total.shape[1:]
+        taps = work[thread]
+        n_lanes, step = lanes(pointer(taps)), n_blocks * depth * width
+        for block in share(-(-out.shape[0] // n_lanes), thread, n_threads):
+            o = block * n_lanes
+            for i in range(phases * channels):
+                c = i // channels * (depth // phases) + i % channels
+                source = at(pointer(total), ((o // width) * depth + c) * width + o % width)
+                target = at(pointer(taps), i * r * r * n_lanes)
+                transform(FILTER_GRADIENT, m, r, source, n * step, step, target, r * n_lanes, n_lanes)
+            some = min(n_lanes, out.shape[0] - o)
+            gather_channels(taps, 0, places, 0, zeros, False, out, o, some, 0, places.size, pointer(in_out))
 
     return winograd_filter_gradient
