@@ -1,10 +1,11 @@
 """Vector registers inside Numba: what its scalar language cannot say. Imported only when a kernel that uses it is compiled.
 
 A register has 16 lanes of float32 on AVX-512, 8 on AVX2, 4 on NEON (half as many of float64). Arrays are seen through pointers
-(``pointer(array)``, moved by elements with ``at``). Three tiles do nearly all of the arithmetic of a convolution:
+(``pointer(array)``, moved by elements with ``at``). Few tiles do nearly all of the arithmetic of a convolution:
 
 ``tile_rows``  C[m, :] = sum over k of a[row m + offset k] * B[k, :]     rows are gathered, B lies packed, lanes run along B's rows
 ``tile_runs``  C[m, :] = sum over k of A[k, m] * b[offset k + :]         runs of b are shifted, A lies packed, lanes run along b
+``tile_lines`` the same, for lines of C that are part of a row of pixels, written where they stay
 ``tile_dots``  C[m, j] = sum over i of a[row m + i] * b[column j + i]      both are runs, lanes run along the sum
 
 Their sums stay in registers, so that one step of k costs one load for each row and one for each vector of B, and rows x vectors
@@ -258,6 +259,48 @@ def tile_runs(typing, rows, vectors, add, a, offsets, depth, b, c, c_step):
     pointer, table = types.CPointer(a.dtype), types.CPointer(types.int64)
     constants = types.literal(rows), types.literal(vectors)
     return types.void(*constants, types.boolean, pointer, table, types.intp, pointer, pointer, types.intp), make
+
+
+@intrinsic(prefer_literal=True)
+def tile_lines(typing, rows, vectors, a, offsets, depth, b, last, ahead, bias, relu, c, c_step):
+    """C[m, :] = bias[m] + sum over k < depth of A[k, m] * b[offsets[k] + :], for m < ``rows``, straight to where it stays.
+
+    rows, vectors  constants: C has ``rows`` lines of ``vectors`` registers
+    a              A packed: (depth, rows)
+    offsets        (depth), int64, in elements
+    last           where the last register of a line begins: it may overlap the one before
+    ahead          how far from each run of b to prefetch: to what is read next
+    relu           whether negative sums become 0
+    c, c_step      C, which need not be in a cache, and the distance of its lines
+    """
+    rows, vectors = rows.literal_value, vectors.literal_value
+
+    def make(context, builder, signature, args):
+        a, offsets, depth, b, last, ahead, bias, relu, c, c_step = args[2:]
+        vector = register_of(signature.args[2])
+        starts = [INDEX(j * vector.count) for j in range(vectors - 1)] + [last]
+        loop = _Loop(builder, depth, [a] + [ir.Constant(vector, [0.0] * vector.count)] * (rows * vectors))
+        a, *sums = loop.values
+        run = builder.gep(b, [builder.load(builder.gep(offsets, [loop.k]))])
+        values = [load(builder, builder.gep(run, [start]), vector) for start in starts]
+        for start in starts:
+            _prefetch(builder, builder.gep(builder.gep(run, [ahead]), [start]))
+        for m in range(rows):
+            spread = _spread(builder, builder.load(builder.gep(a, [INDEX(m)])), vector)
+            for j in range(vectors):
+                sums[m * vectors + j] = multiply_add(builder, spread, values[j], sums[m * vectors + j])
+        _, *sums = loop.end([builder.gep(a, [INDEX(rows)]), *sums])
+        for m in range(rows):
+            line = builder.gep(c, [builder.mul(c_step, INDEX(m))])
+            added = _spread(builder, builder.load(builder.gep(bias, [INDEX(m)])), vector)
+            for j, start in enumerate(starts):
+                value = _rectified(builder, builder.fadd(sums[m * vectors + j], added), relu)
+                store(builder, value, builder.gep(line, [start]))
+        return context.get_dummy_value()
+
+    pointer, table, step = types.CPointer(a.dtype), types.CPointer(types.int64), types.intp
+    constants = types.literal(rows), types.literal(vectors)
+    return types.void(*constants, pointer, table, step, pointer, step, step, pointer, types.boolean, pointer, step), make
 
 
 @intrinsic(prefer_literal=True)

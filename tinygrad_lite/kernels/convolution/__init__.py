@@ -14,6 +14,7 @@ from .. import threads
 from ..pool import aligned, empty
 from . import depthwise, tables, winograd
 
+MOST_BY_ROWS = 64  # taps: of more, the transposition behind `by_channels` costs less than the runs that lie in two lines
 FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
 
 
@@ -141,10 +142,10 @@ def _product(used, x, factors, bias, relu, out):
     if not depth:
         out[...] = 0 if bias is None else bias.reshape(groups, channels, 1)
         return
-    run = vector.VECTORS * vector.WIDTH // out.itemsize
-    if used.as_it_is and depth == used.channels and out.shape[3] == used.plane >= run and min(depth, channels) >= 8:
-        return _planes(x.reshape(x.shape[0], groups, depth, -1), factors, bias, relu, out)
-    runs = _runs_pay(channels, out.dtype)
+    whole = used.as_it_is and depth == used.channels and out.shape[3] == used.plane  # 1 x 1 filters: all pixels are one row
+    row_length, runs = out.shape[3] if whole else used.row_length, _runs_pay(channels, out.dtype)
+    if row_length * out.itemsize >= vector.WIDTH and (min(depth, channels) >= 8 if whole else not runs and depth <= MOST_BY_ROWS):
+        return _by_rows(used, x, factors, bias, relu, row_length, out)
     size, width, blocks = _blocks(channels, out.dtype, runs)
     weight = _packed(factors, blocks, width)
     added = np.zeros((groups, blocks * width), out.dtype)
@@ -185,21 +186,26 @@ def _packed(factors, blocks, width):
     return packed
 
 
-def _planes(x, factors, bias, relu, out):
-    """The product of 1 x 1 filters: out[n, g, o] = sum over c of factors[g, c, o] x[n, g, c] + bias[g, o]."""
+def _by_rows(used, x, factors, bias, relu, row_length, out):
+    """`_product` for rows of at least a register of pixels."""
     from .. import vector
     from . import loops
 
     groups, depth, channels = factors.shape
-    blocks = -(-channels // vector.ROWS)
+    registers = -(-row_length * out.itemsize // vector.WIDTH)
+    vectors = registers if registers in (1, 3) else 2
+    blocks = -(-channels // min(vector.ROWS, (vector.REGISTERS - 2 - vectors) // vectors))
     rows = -(-channels // blocks)
-    first = [max(0, min(b * rows, channels - rows)) for b in range(blocks)]
+    first = [min(b * rows, channels - rows) for b in range(blocks)]
     weight = np.ascontiguousarray(np.stack([factors[:, :, o : o + rows] for o in first], 1), out.dtype)
     added = np.zeros((groups, channels), out.dtype) if bias is None else np.ascontiguousarray(bias.reshape(groups, channels))
-    n_threads = min(threads.worth(out.size * depth // 8), x.shape[0] * groups)
-    table = np.arange(depth) * rows
-    act = bias is not None or relu
-    loops.by_planes(rows).on(n_threads, np.ascontiguousarray(x), weight, added, act, relu, table, out)
+    pieces = math.prod(out.shape[:2]) * (out.shape[3] // row_length) * -(-registers // (vectors * loops.PIECE))
+    n_threads = min(threads.worth(out.size * depth // 8), pieces)
+    images = empty((n_threads, 0), out.dtype) if used.as_it_is else _images(used, n_threads, out.dtype, 0)
+    copies = used.copies[:0] if used.as_it_is else used.copies
+    x = np.ascontiguousarray(x).reshape(len(x), groups, -1)
+    first = x, used.channels, copies, used.stride, used.plane, used.taps, used.pixels, row_length
+    loops.by_rows(rows, vectors).on(n_threads, *first, weight, added, relu, out, images)
 
 
 def _weight_product(used, x, g):

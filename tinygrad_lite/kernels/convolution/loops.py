@@ -3,9 +3,10 @@
     output              out[o, p]  = sum over k of weight[k, o] * image[pixels[p] + taps[k]]
     gradient of weight  grad[k, o] = sum over p of image[taps[k] + pixels[p]] * g[o, p]
 
-are one product with the tables exchanged, in two forms: ``by_channels`` has output channels in the lanes of a register,
-``by_runs`` runs of neighbouring pixels, for few channels. Each thread takes a range of the rounds (image, group, block of channels)
-and has its own scratch memory: the copy of an image with its border, and a block of results that fits the first cache.
+are one product with the tables exchanged, in three forms: ``by_channels`` has output channels in the lanes of a register,
+``by_rows`` neighbouring pixels of a row, ``by_runs`` neighbouring pixels of several rows, for few channels. Each thread takes a
+range of the rounds (image, group, block of channels or part of a row) and has its own scratch memory: the copy of an image with its
+border, and a block of results that fits the first cache.
 
 Arrays: x (images, groups, numbers), out and g (images, groups, channels, pixels), weight (groups, blocks, taps, channels of a
 block), bias (groups, channels, filled up to whole blocks), steps (2, lanes): the first multiples of a block's width and of the
@@ -20,7 +21,6 @@ from ..jit import kernel, part, share
 from ..vector import (
     REGISTERS,
     ROWS,
-    VECTORS,
     at,
     interleave,
     lanes,
@@ -29,6 +29,7 @@ from ..vector import (
     pointer,
     prefetch_to_write,
     tile_dots,
+    tile_lines,
     tile_rows,
     tile_runs,
     transpose,
@@ -43,6 +44,7 @@ ROWS_OF = {
 
 DEPTH = 144  # taps that are summed before the next tile: their weights stay in the first cache
 LONGEST = 256  # taps that are summed at once for runs: sums of short sums lose less
+PIECE = 4  # runs of a row that are one round
 MOST_RUNS = 8 if REGISTERS > 16 else 4  # output channels of a block of runs
 
 
@@ -160,30 +162,40 @@ def by_channels(vectors, rows, step):
 
 
 @functools.cache
-def by_planes(rows):
-    """The kernel of 1 x 1 filters: out = weight x, straight from plane to plane, in tiles of ``rows`` output channels."""
+def by_rows(rows, vectors):
+    """The kernel for rows of pixels of at least a register: each tile is ``rows`` output channels times ``vectors`` registers of a
+    row, or times one less where the row is shorter, and goes straight to the output."""
 
     @kernel(parallel=True)
-    def convolve_by_planes(thread, n_threads, x, weight, bias, act, relu, table, out):
-        """weight (groups, blocks, channels, rows); ``act``: whether bias or ReLU is wanted."""
+    def convolve_by_rows(
+        thread, n_threads, x, channels, copies, stride, plane, taps, pixels, row_length, weight, bias, relu, out, images
+    ):
+        """weight (groups, blocks, taps, rows)."""
         n_groups, n_blocks, depth = weight.shape[:3]
         n_out, n_pixels = out.shape[2:]
-        rounds = x.shape[0] * n_groups
-        run, offsets = VECTORS * lanes(pointer(x)), pointer(table)
-        for i in share(rounds, thread, n_threads):
-            n, g = i // n_groups, i % n_groups
-            for p in range(0, n_pixels, run):  # this part of all planes stays in the first cache for all output channels
-                p = min(p, n_pixels - run)
-                for b in range(n_blocks):
-                    first = max(0, min(b * rows, n_out - rows))  # the last block overlaps the one before
-                    image, target = at(pointer(x[n, g]), p), at(pointer(out[n, g, first]), p)
-                    factors, ahead = pointer(weight[g, b]), run  # the next part, from far away
-                    tile_rows(rows, VECTORS, 1, False, factors, offsets, offsets, depth, image, n_pixels, ahead, target, n_pixels)
-                    for c in range(first if act else n_out, min(first + rows, n_out)):
-                        line = at(pointer(out[n, g, c]), p)
-                        move(line, line, run, bias[g, c], relu)
+        run, n_lanes = vectors * lanes(pointer(x)), lanes(pointer(x))
+        pieces = -(-row_length // (PIECE * run))  # of a row, so that there are enough for all threads
+        in_image = n_pixels // row_length * pieces
+        copied, last = -1, min(run, row_length) - n_lanes
+        for i in share(x.shape[0] * n_groups * in_image, thread, n_threads):
+            n, g, row, piece = i // (n_groups * in_image), i // in_image % n_groups, i % in_image // pieces, i % pieces
+            if copies.shape[0] and i // in_image != copied:
+                copy_image(x[n, g], copies, stride, plane, channels, images[thread])
+                copied = i // in_image
+            image = pointer(images[thread]) if copies.shape[0] else pointer(x[n, g])
+            begin, end = piece * PIECE * run, min((piece + 1) * PIECE * run, row_length)
+            for b in range(n_blocks):
+                first = min(b * rows, n_out - rows)  # the last block overlaps the one before
+                added = at(pointer(bias[g]), first)
+                for p in range(begin, end, run):
+                    p = max(0, min(p, row_length - run))  # the last run overlaps the one before
+                    source = at(image, pixels[row * row_length] + p)
+                    target = at(pointer(out[n, g, first]), row * row_length + p)
+                    tile_lines(
+                        rows, vectors, pointer(weight[g, b]), pointer(taps), depth, source, last, run, added, relu, target, n_pixels
+                    )
 
-    return convolve_by_planes
+    return convolve_by_rows
 
 
 @functools.cache
