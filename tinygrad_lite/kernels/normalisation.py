@@ -100,7 +100,7 @@ def layer_norm(x, weight, bias, eps, length, centred=True):
     out, rows = empty_like(x), _rows(x, length)
     statistics = np.empty((len(rows), 2))
     weight, bias = _one_row(weight, 1, length, x.dtype), _one_row(bias, 0, length, x.dtype)
-    forward_rows.run(WORK * x.size, rows, weight, bias, eps, centred, _rows(out, length), statistics)
+    forward_rows.run(WORK * x.size, rows, weight, bias, float(eps), centred, _rows(out, length), statistics)
     return out, statistics
 
 
@@ -127,7 +127,7 @@ def group_norm(x, weight, bias, eps, groups):
     out, rows, channels = empty_like(x), _rows(x, x.size // (len(x) * groups)), x.shape[1]
     statistics, places = np.empty((len(rows), 2)), x.size // (len(x) * channels)
     weight, bias = _or_filled(weight, 1, channels, x.dtype), _or_filled(bias, 0, channels, x.dtype)
-    forward_groups.run(WORK * x.size, rows, weight, bias, eps, places, out.reshape(rows.shape), statistics)
+    forward_groups.run(WORK * x.size, rows, weight, bias, float(eps), places, out.reshape(rows.shape), statistics)
     return out, statistics
 
 
