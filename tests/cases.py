@@ -886,3 +886,4 @@ import cases_normalisation  # noqa: E402, F401
 import cases_optim  # noqa: E402, F401
 import cases_pooling  # noqa: E402, F401
 import cases_recurrence  # noqa: E402, F401
+import cases_sample_normalisation  # noqa: E402, F401

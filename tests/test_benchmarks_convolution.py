@@ -74,6 +74,7 @@ CASES = {
     "max": (float64.pool, [(2, 3, 7, 8)], dict(kind="max", kernel_size=3, stride=2, padding=1)),
     "average": (float64.pool, [(2, 3, 6, 8)], dict(kind="avg", kernel_size=2, stride=2)),
     "batch norm": (float64.batch_norm, [(3, 2, 4, 5), (2,), (2,)], {}),
+    "layer norm": (float64.layer_norm, [(3, 2, 5), (5,), (5,)], {}),
     "local response norm": (float64.local_response_norm, [(2, 7, 3, 3)], dict(size=4, alpha=0.5)),
 }
 

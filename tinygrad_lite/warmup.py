@@ -49,7 +49,8 @@ MODELS = {  # name -> (shape of an input, the layers): together they have the la
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
     ]),
     "recurrent": ((5, 20), lambda: [
-        *(Outputs(kind(20, 20, batch_first=True)) for kind in (nn.RNN, nn.LSTM, nn.GRU)), nn.Flatten(), nn.Linear(100, 10),
+        *(Outputs(kind(20, 20, batch_first=True)) for kind in (nn.RNN, nn.LSTM, nn.GRU)), nn.LayerNorm(20), nn.Flatten(),
+        nn.Linear(100, 10),
     ]),
 }  # fmt: skip
 OPTIMIZERS = {

@@ -112,6 +112,17 @@ def batch_norm(x, weight, bias, g, eps=1e-5):
     return named(out, back, (g * normal).sum(each), g.sum(each))
 
 
+def layer_norm(x, weight, bias, g, eps=1e-5):
+    """Output and gradients of layer normalisation over the last dimension."""
+    mean = lambda v: v.mean(-1, keepdims=True)
+    centred, each = x - mean(x), tuple(range(x.ndim - 1))
+    scale = (mean(centred**2) + eps) ** -0.5
+    normal, g = centred * scale, g(x.shape)
+    back = g * weight
+    back = scale * (back - mean(back) - normal * mean(back * normal))
+    return named(normal * weight + bias, back, (g * normal).sum(each), g.sum(each))
+
+
 def local_response_norm(x, g, size, alpha=1e-4, beta=0.75, k=1.0):
     """Output and gradient of x / (k + alpha * mean of the squares of ``size`` neighbouring channels)**beta."""
 
@@ -137,7 +148,8 @@ def layer(row):
         return pool(x, g, "avg", kernel_size=x.shape[-1], stride=1)
     if row.op.endswith("pool2d"):
         return pool(x, g, row.op[:3], **row.options)
-    return {"batch_norm": batch_norm, "local_response_norm": local_response_norm}[row.op](x, **given, g=g, **row.options)
+    norms = {"batch_norm": batch_norm, "layer_norm": layer_norm, "local_response_norm": local_response_norm}
+    return norms[row.op](x, **given, g=g, **row.options)
 
 
 def _network_layer(kind, sizes, x, parameters):

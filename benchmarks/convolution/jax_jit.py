@@ -48,6 +48,12 @@ def batch_norm(x, weight, bias, eps=1e-5):
     return (x - mean) * lax.rsqrt(variance + eps) * weight[:, None, None] + bias[:, None, None]
 
 
+def layer_norm(x, weight, bias, eps=1e-5):
+    """Over the last dimension."""
+    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) * lax.rsqrt(variance + eps) * weight + bias
+
+
 def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
     """Over neighbouring channels."""
     border = [(0, 0), (size // 2, size - 1 - size // 2), (0, 0), (0, 0)]
@@ -63,6 +69,7 @@ OPS = {
     "avg_pool2d": partial(pool, "avg"),
     "adaptive_avg_pool2d": lambda x, output_size: x.mean((2, 3), keepdims=True),
     "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
     "local_response_norm": local_response_norm,
 }
 

@@ -85,8 +85,10 @@ LAYERS = (
     other("avg2", "average pool 2x2, (64,32,28,28)", "avg_pool2d", (64, 32, 28, 28), kernel_size=2, stride=2),
     other("global", "global average pool, (16,512,7,7)", "adaptive_avg_pool2d", (16, 512, 7, 7), output_size=1),
     Layer("batchnorm", "batch norm in training, (32,64,32,32)", "batch_norm", (32, 64, 32, 32), (64,)),
+    *(Layer(f"layernorm{shape[-1]}", f"layer norm, ({','.join(map(str, shape))})", "layer_norm", shape, shape[-1:])
+      for shape in ((32, 128, 64), (64, 512), (8, 128, 768))),
     other("lrn", "local response norm 5, (8,64,56,56)", "local_response_norm", (8, 64, 56, 56), (None, None), size=5),
-)
+)  # fmt: skip
 NETWORKS = (
     Network("small", "CNN 3x32x32, 32-64-128 3x3, batch 32, training step",
             (("conv", 32, 3, 1), ("relu",), ("max_pool", 2), ("conv", 64, 3, 1), ("relu",), ("max_pool", 2), ("conv", 128, 3, 1),

@@ -10,6 +10,8 @@ def layer(functional, row, given, cotangent):
     op = getattr(functional, row.op)
     if row.op == "batch_norm":
         call = lambda: op(given["input"], None, None, given["weight"], given["bias"], training=True)
+    elif row.op == "layer_norm":
+        call = lambda: op(given["input"], row.weight, given["weight"], given["bias"])
     else:
         call = lambda: op(*given.values(), **row.options)
     if not row.backward:

@@ -202,9 +202,7 @@ class _Normalised(Module):
         init.zeros_(self.bias)
 
     def forward(self, x):
-        centred = x - ops.mean(x, dim=-1, keepdim=True)
-        variance = ops.mean(ops.square(centred), dim=-1, keepdim=True)
-        return centred / ops.sqrt(variance + self.eps) * self.weight + self.bias
+        return ops.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 class LayerNormLSTMCell(LSTMCell):

@@ -4,55 +4,84 @@ from __future__ import annotations
 
 import builtins
 import math
+from functools import partial
 
 import numpy as np
 
-from ..errors import located
+from .. import kernels
+from ..errors import describe, located
+from ..primitive import primitive
 from ..record import Value, new_tensor
 from ..state import local
 from .elementwise import clamp, sqrt, square
-from .normalisation import normalise_batch, normalise_by, running_update
-from .reduction import mean, norm
+from .normalisation import normalise_by, running_update
+from .reduction import mean, norm, var
 from .shape import reshape_to
 
 __all__ = ["group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
 
-def _check(op, x, **scales):
-    """``x`` must be float32 or float64; ``scales`` are (array or None, expected shape)."""
+def _check(x, shape, weight, bias, where=""):
+    """``x`` must be float32 or float64, what there is of weight and bias of ``shape`` and its dtype; ``where`` begins an error."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        raise TypeError(f"{located(op, local.state)}: x must be float32 or float64, got {x.dtype}")
-    for name, (scale, shape) in scales.items():
-        if scale is not None and (tuple(scale.shape) != shape or scale.dtype != x.dtype):
-            what = f"{tuple(scale.shape)} {scale.dtype}, expected {shape} {x.dtype}"
-            raise ValueError(f"{located(op, local.state)}: {name} is {what} for x {tuple(x.shape)}")
+        raise TypeError(f"{where}x must be float32 or float64, got {x.dtype}")
+    for name, a in (("weight", weight), ("bias", bias)):
+        if a is not None and (a.shape != shape or a.dtype != x.dtype):
+            raise ValueError(f"{where}{name} is {a.shape} {a.dtype}, expected {shape} {x.dtype} for x {x.shape}")
 
 
-def _check_features(op, x, normalized_shape, weight, bias=None):
-    """``normalized_shape`` as a tuple: the last sizes of ``x``."""
-    shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
-    if not shape or tuple(x.shape[builtins.max(x.ndim - len(shape), 0) :]) != shape:
-        raise ValueError(f"{located(op, local.state)}: normalized_shape is {shape}, which x {tuple(x.shape)} does not end with")
-    _check(op, x, weight=(weight, shape), bias=(bias, shape))
-    return shape
+def _affine(out, weight, bias):
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
 
 
-def _standardised(x, rows, eps):
-    """(x - mean) / sqrt(variance + eps) over each of so many ``rows`` of equal length, the mean and the variance (rows).
-
-    A row is a channel of a batch of one image: the kernel of batch normalisation takes a third of the time of single ops.
-    """
-    length = math.prod(x.shape) // builtins.max(rows, 1)
-    if length < 2 or not rows:  # nothing deviates from its mean
-        return x - x, None, None
-    out, means, variances = normalise_batch(reshape_to(x, shape=(1, rows, length)), eps=eps)
-    return reshape_to(out, shape=tuple(x.shape)), means, variances
+# -- over the last dimensions ------------------------------------------------------------------------------------------
 
 
-def _affine(out, weight, bias, shape):
-    """``out`` times weight plus bias, which take ``shape``."""
-    out = out if weight is None else out * reshape_to(weight, shape=shape)
-    return out if bias is None else out + reshape_to(bias, shape=shape)
+def _sizes(normalized_shape):
+    """A tuple of what may be one number."""
+    return tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+
+
+def _check_features(x, shape, weight, bias=None):
+    if not shape or x.shape[x.ndim - len(shape) :] != shape:
+        raise ValueError(f"normalized_shape is {shape}, which x {x.shape} does not end with")
+    _check(x, shape, weight, bias)
+
+
+def _mean(x, n_dims):
+    """Over the last ``n_dims`` dimensions, which stay."""
+    return mean(x, dim=tuple(range(x.ndim - n_dims, x.ndim)), keepdim=True)
+
+
+def _gradients(kernel, x, weight, bias, *given):
+    """Towards x, weight and bias by ``kernel(x, weight, *given)``, None where there is none; of an empty ``x`` they are 0."""
+    if not x.size:
+        return tuple([None if a is None else np.zeros_like(a) for a in (x, weight, bias)])
+    g_x, g_weight, g_bias = kernel(x, weight, *given)
+    return g_x, None if weight is None else g_weight.reshape(weight.shape), None if bias is None else g_bias.reshape(bias.shape)
+
+
+def _layer_norm_twin(x, weight=None, bias=None, *, normalized_shape, eps=1e-5):
+    centred = x - _mean(x, len(normalized_shape))
+    return _affine(centred / sqrt(_mean(square(centred), len(normalized_shape)) + eps), weight, bias)
+
+
+@primitive(twin=_layer_norm_twin, residuals=("statistics",), name="layer_norm")
+def normalise_features(x, weight=None, bias=None, *, normalized_shape, eps=1e-5):
+    """`layer_norm` of a fused kernel."""
+    _check_features(x, normalized_shape, weight, bias)
+    if not x.size:
+        return np.zeros_like(x), None
+    return kernels.normalisation.layer_norm(x, weight, bias, eps, math.prod(normalized_shape))
+
+
+@normalise_features.backward
+def normalise_features_backward(g, x, weight, bias, statistics, *, normalized_shape, eps=1e-5):
+    """g_x = (h - mean(h) - xhat * mean(h * xhat)) / std for h = g * weight and xhat = (x - mean) / std;
+    g_weight = sum(g * xhat), g_bias = sum(g)."""
+    kernel = partial(kernels.normalisation.layer_norm_backward, g)
+    return _gradients(kernel, x, weight, bias, math.prod(normalized_shape), statistics)
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
@@ -62,9 +91,27 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     normalized_shape  the last sizes of ``input``, or the last one alone
     weight, bias      (*normalized_shape) or None
     """
-    shape = _check_features("layer_norm", input, normalized_shape, weight, bias)
-    out, _, _ = _standardised(input, math.prod(input.shape[: input.ndim - len(shape)]), eps)
-    return _affine(out, weight, bias, shape)
+    return normalise_features(input, weight, bias, normalized_shape=_sizes(normalized_shape), eps=eps)
+
+
+def _rms_norm_twin(x, weight=None, *, normalized_shape, eps):
+    return _affine(x / sqrt(_mean(square(x), len(normalized_shape)) + eps), weight, None)
+
+
+@primitive(twin=_rms_norm_twin, residuals=("statistics",), name="rms_norm")
+def normalise_squares(x, weight=None, *, normalized_shape, eps):
+    """`rms_norm` of a fused kernel."""
+    _check_features(x, normalized_shape, weight)
+    if not x.size:
+        return np.zeros_like(x), None
+    return kernels.normalisation.layer_norm(x, weight, None, eps, math.prod(normalized_shape), centred=False)
+
+
+@normalise_squares.backward
+def normalise_squares_backward(g, x, weight, statistics, *, normalized_shape, eps):
+    """g_x = (h - xhat * mean(h * xhat)) / rms for h = g * weight and xhat = x / rms; g_weight = sum(g * xhat)."""
+    kernel = partial(kernels.normalisation.layer_norm_backward, g)
+    return _gradients(kernel, x, weight, None, math.prod(normalized_shape), statistics, False)[:2]
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
@@ -72,13 +119,43 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 
     Arguments as of `layer_norm`; without an ``eps`` it is the distance from 1 to the next number of the dtype.
     """
-    shape = _check_features("rms_norm", input, normalized_shape, weight)
-    eps = float(np.finfo(input.dtype).eps) if eps is None else eps
-    if 0 in shape:
-        return input - input
-    squares = mean(square(input), dim=tuple(range(input.ndim - len(shape), input.ndim)), keepdim=True)
-    out = input / sqrt(squares + eps)
-    return out if weight is None else out * weight
+    if eps is None:
+        eps = float(np.finfo(input.dtype).eps) if input.dtype.kind == "f" else 0.0
+    return normalise_squares(input, weight, normalized_shape=_sizes(normalized_shape), eps=eps)
+
+
+# -- over groups of channels -------------------------------------------------------------------------------------------
+
+
+def _group_norm_twin(x, weight=None, bias=None, *, num_groups, eps=1e-5):
+    batch, channels, *rest = x.shape
+    groups = reshape_to(x, shape=(batch, num_groups, channels // num_groups * math.prod(rest)))
+    centred = groups - _mean(groups, 1)
+    out = reshape_to(centred / sqrt(_mean(square(centred), 1) + eps), shape=x.shape)
+    by_channel = (channels, *(1,) * len(rest))
+    return _affine(out, *(None if a is None else reshape_to(a, shape=by_channel) for a in (weight, bias)))
+
+
+@primitive(twin=_group_norm_twin, residuals=("statistics",), name="group_norm")
+def normalise_groups(x, weight=None, bias=None, *, num_groups, eps=1e-5):
+    """`group_norm` of a fused kernel."""
+    if x.ndim < 2:
+        raise ValueError(f"x must be (batch, channels, ...), got {describe(x)}")
+    if num_groups < 1 or x.shape[1] % num_groups:
+        raise ValueError(f"{x.shape[1]} channels do not divide into {num_groups} groups of equal size")
+    _check(x, x.shape[1:2], weight, bias)
+    if x.size == num_groups and len(x) == 1:
+        raise ValueError(f"there must be more than one value in a group, x is {x.shape}")
+    if not x.size:
+        return np.zeros_like(x), None
+    return kernels.normalisation.group_norm(x, weight, bias, eps, num_groups)
+
+
+@normalise_groups.backward
+def normalise_groups_backward(g, x, weight, bias, statistics, *, num_groups, eps=1e-5):
+    """As of `layer_norm`: the means are over a group, the sums over the batch and the places of a channel."""
+    kernel = partial(kernels.normalisation.group_norm_backward, g)
+    return _gradients(kernel, x, weight, bias, num_groups, statistics)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
@@ -88,17 +165,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     num_groups    the channels in so many groups of equal size
     weight, bias  (channels) or None
     """
-    where = located("group_norm", local.state)
-    if input.ndim < 2:
-        raise ValueError(f"{where}: x must be (batch, channels, ...), got {tuple(input.shape)}")
-    batch, channels, *rest = input.shape
-    if num_groups < 1 or channels % num_groups:
-        raise ValueError(f"{where}: {channels} channels do not divide into {num_groups} groups of equal size")
-    _check("group_norm", input, weight=(weight, (channels,)), bias=(bias, (channels,)))
-    if batch * (channels // num_groups) * math.prod(rest) == 1:
-        raise ValueError(f"{where}: there must be more than one value in a group, x is {tuple(input.shape)}")
-    out, _, _ = _standardised(input, batch * num_groups, eps)
-    return _affine(out, weight, bias, (channels, *(1,) * len(rest)))
+    return normalise_groups(input, weight, bias, num_groups=num_groups, eps=eps)
 
 
 def instance_norm(
@@ -114,20 +181,20 @@ def instance_norm(
     """
     where = located("instance_norm", local.state)
     if input.ndim < 3:
-        raise ValueError(f"{where}: x must be (batch, channels, places, ...), got {tuple(input.shape)}")
+        raise ValueError(f"{where}: x must be (batch, channels, places, ...), got {input.shape}")
     batch, channels, *rest = input.shape
-    _check("instance_norm", input, weight=(weight, (channels,)), bias=(bias, (channels,)))
+    _check(input, (channels,), weight, bias, f"{where}: ")
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise ValueError(f"{where}: running_mean and running_var are needed without use_input_stats")
         return normalise_by(input, running_mean, running_var, weight, bias, eps=eps)
     if math.prod(rest) == 1:
-        raise ValueError(f"{where}: there must be more than one place in each channel, x is {tuple(input.shape)}")
-    out, means, variances = _standardised(input, batch * channels, eps)
-    if running_mean is not None and means is not None and not local.state.recomputing:
-        new = [mean(reshape_to(_array(v), shape=(batch, channels)), dim=0) for v in (means, variances)]
+        raise ValueError(f"{where}: there must be more than one place in each channel, x is {input.shape}")
+    if running_mean is not None and batch * math.prod(rest) and not local.state.recomputing:
+        x, places = _array(input), tuple(range(2, input.ndim))
+        new = [mean(v, dim=0) for v in (mean(x, dim=places), var(x, places))]
         running_update(running_mean, running_var, new_tensor(np.array(0)), *new, momentum, count=batch * math.prod(rest))
-    return _affine(out, weight, bias, (channels, *(1,) * len(rest)))
+    return normalise_groups(input, weight, bias, num_groups=builtins.max(channels, 1), eps=eps)
 
 
 def _array(x):
