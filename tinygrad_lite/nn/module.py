@@ -215,6 +215,11 @@ class Module:
         place of ``grad_input``."""
         return Handle(self, "backward", hook, False, prepend)
 
+    def register_full_backward_pre_hook(self, hook, prepend=False):
+        """Call ``hook(module, grad_output)`` in each backward, when the gradients of the outputs are known and before those of the
+        inputs are computed: a tuple as of `register_full_backward_hook`. A tuple that it returns takes its place."""
+        return Handle(self, "backward_pre", hook, False, prepend)
+
     # -- states --
 
     def train(self, mode=True):
