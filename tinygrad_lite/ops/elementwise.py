@@ -8,16 +8,16 @@ import numpy as np
 
 from .. import kernels
 from ..dtypes import promote
-from ..graph import add, cast
+from ..graph import cast
 from ..kernels import threads
 from ..kernels.pool import LARGE, empty_like
 from ..primitive import primitive
 from .comparison import eq, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, lt, ne
 
 __all__ = [
-    "abs", "add", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isinf", "isnan",
+    "abs", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isinf", "isnan",
     "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "lt", "masked_fill", "maximum", "minimum", "mul", "ne", "neg",
-    "pow", "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "true_divide", "where", "zeros_like",
+    "pow", "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "tan", "tanh", "true_divide", "where", "zeros_like",
 ]  # fmt: skip
 
 
@@ -276,23 +276,23 @@ def masked_fill(x, mask, value):
 
 @primitive(broadcasts=True, promotes=True)
 def maximum(x, y):
-    """The larger of x and y; at a tie each gets half of the gradient."""
+    """The larger of x and y; at a tie each gets half of the gradient, and beside a NaN all of it."""
     return np.maximum(x, y)
 
 
 maximum.derivatives(
-    lambda g, x, y: where(x == y, g * 0.5, where(x > y, g, 0.0)), lambda g, x, y: where(x == y, g * 0.5, where(y > x, g, 0.0))
+    lambda g, x, y: where(x == y, g * 0.5, where(x < y, 0.0, g)), lambda g, x, y: where(x == y, g * 0.5, where(y < x, 0.0, g))
 )
 
 
 @primitive(broadcasts=True, promotes=True)
 def minimum(x, y):
-    """The smaller of x and y; at a tie each gets half of the gradient."""
+    """The smaller of x and y; at a tie each gets half of the gradient, and beside a NaN all of it."""
     return np.minimum(x, y)
 
 
 minimum.derivatives(
-    lambda g, x, y: where(x == y, g * 0.5, where(x < y, g, 0.0)), lambda g, x, y: where(x == y, g * 0.5, where(y < x, g, 0.0))
+    lambda g, x, y: where(x == y, g * 0.5, where(x > y, 0.0, g)), lambda g, x, y: where(x == y, g * 0.5, where(y > x, 0.0, g))
 )
 
 
