@@ -145,6 +145,48 @@ def test_variance_of_all_with_the_older_word_first():
     assert x.var(False).item() == pytest.approx(np.var(x.detach().numpy())) and x.std(True).item() == x.std().item()
 
 
+def test_arguments_by_name():
+    x, m, v = tl.tensor([[1.0, 2.0]]), tl.tensor([[3.0], [4.0]]), tl.tensor([3.0, 4.0])
+    assert tl.pow(x, exponent=2).tolist() == [[1, 4]] == tl.mul(x, other=x).tolist() == x.pow(exponent=2).tolist()
+    assert tl.mm(x, mat2=m).tolist() == tl.matmul(x, other=m).tolist() == [[11]] and x.mv(vec=v).tolist() == [11]
+    assert tl.dot(v, tensor=v).item() == 25 and tl.outer(v, vec2=v).tolist() == [[9, 12], [12, 16]]
+    assert tl.where(x > 1, input=x, other=0.0).tolist() == [[0, 2]] and tl.remainder(v, other=2).tolist() == [1, 0]
+    assert tl.zeros_like(x, dtype=tl.int64, requires_grad=False).dtype == np.int64 and tl.zeros_like(x, requires_grad=True).is_leaf
+    singular = np.diag([1.0, 1e-3])
+    assert tl.Tensor(singular).pinverse(rcond=0.1).tolist() == [[1, 0], [0, 0]]
+    np.testing.assert_allclose(tl.Tensor(singular).pinverse().data, np.diag([1.0, 1e3]), atol=1e-9)
+
+
+# -- backward towards some leaves ------------------------------------------------------------------------------------
+
+
+def test_backward_towards_some_leaves():
+    """The others, and the gradients that they have, stay as they are."""
+    x, y, z = leaf(2.0), leaf(3.0), leaf(4.0)
+    out = (x * y * y + x).sum()
+    out.backward(inputs=y, retain_graph=True)
+    assert y.grad.item() == 12 and x.grad is None
+    out.backward(inputs=[y, x, z])
+    assert (y.grad.item(), x.grad.item(), z.grad) == (24, 10, None)
+    tl.backward((x * x).sum(), inputs=[x], create_graph=True)
+    assert x.grad.item() == 14 and x.grad.requires_grad
+    for given, text in [
+        ([], "inputs is empty"),
+        ([x * 2], "input 0 was computed: only leaves"),
+        ([x, tl.ones(1)], "input 1 does not"),
+    ]:
+        with pytest.raises((RuntimeError, ValueError), match=f"^backward: {text}"):
+            (x * y).sum().backward(inputs=given)
+
+
+def test_backward_towards_a_leaf_with_a_hook():
+    x, y = leaf(2.0), leaf(3.0)
+    x.register_hook(lambda g: g * 10)
+    y.register_hook(lambda g: pytest.fail("nobody asked for the gradient of y"))
+    (x * y).sum().backward(inputs=[x])
+    assert x.grad.item() == 30
+
+
 # -- tables of vectors -----------------------------------------------------------------------------------------------
 
 
@@ -205,3 +247,29 @@ def test_upsampling_under_its_older_names(where):
     out = nn.UpsamplingBilinear2d(**where)(x).data
     assert (out == corners).all()
     np.testing.assert_allclose(out[..., [0, -1], :][..., [0, -1]], x.data[..., [0, -1], :][..., [0, -1]], rtol=1e-6)
+
+
+STARTS = [
+    lambda: nn.BatchNorm1d(3), lambda: nn.BatchNorm1d(3, affine=False), lambda: nn.BatchNorm1d(3, track_running_stats=False),
+    lambda: nn.InstanceNorm1d(3, affine=True, track_running_stats=True), lambda: nn.PReLU(3, 0.1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("build", STARTS)
+def test_parameters_of_the_start(build):
+    """What a layer has learnt and seen is forgotten."""
+    layer, fresh = build(), build()
+    layer(tl.Tensor(RNG.standard_normal((4, 3, 5)).astype(np.float32)))
+    for p in layer.parameters():
+        tl.assign(p, RNG.standard_normal(p.shape).astype(np.float32))
+    layer.reset_parameters()
+    assert {n: a.tolist() for n, a in layer.state_dict().items()} == {n: a.tolist() for n, a in fresh.state_dict().items()}
+
+
+def test_modules_as_often_as_they_are_used():
+    model = nn.Sequential(nn.Tanh(), nn.Linear(1, 1))
+    model.append(model[0])
+    assert [type(m).__name__ for m in model.modules(remove_duplicate=False)] == ["Sequential", "Tanh", "Linear", "Tanh"]
+    assert len(list(model.modules())) == 3
+    model.register_parameter("scale", param=nn.Parameter(tl.ones(1)))
+    assert model.scale.requires_grad

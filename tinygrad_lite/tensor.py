@@ -241,9 +241,10 @@ class Tensor(Value):
             raise ValueError(f"grad: expected {describe(self.data)}, got {describe(value.data)}")
         extra_of(self.source[0]).grads[self.source[1]] = value
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False):
-        """Add the gradient of this scalar (or of ``sum(gradient * self)``) to ``.grad`` of every leaf it depends on."""
-        run_backward(self, gradient, retain_graph, create_graph)
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Add the gradient of this scalar (or of ``sum(gradient * self)``) to ``.grad`` of every leaf it depends on, or of the
+        leaves ``inputs`` alone."""
+        run_backward(self, gradient, retain_graph, create_graph, inputs)
 
     def retain_grad(self):
         """Have ``backward`` keep the gradient of this computed Tensor in ``.grad`` too."""
@@ -735,23 +736,23 @@ class Tensor(Value):
     def matmul(self, other):
         return ops.matmul(self, other)
 
-    def mm(self, other):
-        return ops.mm(self, other)
+    def mm(self, mat2):
+        return ops.mm(self, mat2)
 
-    def bmm(self, other):
-        return ops.bmm(self, other)
+    def bmm(self, mat2):
+        return ops.bmm(self, mat2)
 
-    def mv(self, other):
-        return ops.mv(self, other)
+    def mv(self, vec):
+        return ops.mv(self, vec)
 
     def addmm(self, mat1, mat2, beta=1, alpha=1):
         return ops.addmm(self, mat1, mat2, beta, alpha)
 
-    def dot(self, other):
-        return ops.dot(self, other)
+    def dot(self, tensor):
+        return ops.dot(self, tensor)
 
-    def outer(self, other):
-        return ops.outer(self, other)
+    def outer(self, vec2):
+        return ops.outer(self, vec2)
 
     def det(self):
         return ops.decomposition.det(self)
@@ -762,8 +763,8 @@ class Tensor(Value):
     def inverse(self):
         return ops.decomposition.inv(self)
 
-    def pinverse(self):
-        return ops.decomposition.pinv(self)
+    def pinverse(self, rcond=1e-15):
+        return ops.decomposition.pinv(self, rtol=rcond)
 
 
 def _filled(cls, data, source=None, changed=None):
