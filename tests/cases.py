@@ -876,6 +876,7 @@ composed("min-dim", lambda x: tl.min(x, 0), lambda x: (np.min(x, 0), np.argmin(x
 composed("max-two", lambda x, y: tl.max(x, y), np.maximum, normal(2, 3), normal(3))
 import cases_activation  # noqa: E402, F401
 import cases_algebra  # noqa: E402, F401
+import cases_arguments  # noqa: E402, F401
 import cases_convolution  # noqa: E402, F401  (its rows join these)
 import cases_functions  # noqa: E402, F401
 import cases_layers  # noqa: E402, F401

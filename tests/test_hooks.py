@@ -257,3 +257,52 @@ def test_named_outputs_stay_named_under_a_backward_hook():
     x = tl.tensor([1.0, 3.0], requires_grad=True)
     module(x).values.backward()
     assert seen == [[0, 1]]
+
+
+# -- before the backward of a module -----------------------------------------------------------------------------------
+
+
+def test_a_backward_pre_hook_sees_and_changes_the_gradients_of_the_outputs():
+    """Before those of the inputs are computed; the hooks after it see what it left."""
+    module, seen = Product(), []
+    module.register_full_backward_pre_hook(lambda m, go: seen.append(("pre", m is module, [g.item() for g in go])))
+    module.register_full_backward_pre_hook(lambda m, go: (go[0] * 10, go[1]))
+    module.register_full_backward_hook(lambda m, gi, go: seen.append(("after", [g.item() for g in gi], [g.item() for g in go])))
+    module.register_full_backward_pre_hook(lambda m, go: seen.append("first"), prepend=True)
+    x, y = ones(1, requires_grad=True), tl.tensor(np.array([3.0]), requires_grad=True)
+    u, v = module(x, y)
+    (u * 2 + v * 5).sum().backward()
+    assert seen == ["first", ("pre", True, [2, 5]), ("after", [65, 20], [20, 5])]
+    assert x.grad.item() == 65 and y.grad.item() == 20
+
+
+def test_a_backward_pre_hook_runs_where_no_input_needs_a_gradient():
+    layer, seen = nn.Linear(2, 1, bias=False), []
+    handle = layer.register_full_backward_pre_hook(lambda m, go: (seen.append(go[0].shape), go[0] * 3)[1])
+    for _ in range(2):
+        layer.zero_grad()
+        layer(tl.ones(4, 2)).sum().backward()
+        assert (layer.weight.grad.data == (12 if len(seen) else 4)).all()
+    assert seen == [(4, 1)] * 2
+    handle.remove()
+    assert layer._hooks is None
+
+
+def test_a_backward_pre_hook_in_second_derivatives():
+    layer, x = nn.Tanh(), tl.tensor(np.array([0.3]), requires_grad=True)
+    layer.register_full_backward_pre_hook(lambda m, go: go[0] * 2)
+    (g,) = tl.grad(layer(x).sum(), x, create_graph=True)
+    (second,) = tl.grad(g.sum(), x)
+    t = np.tanh(0.3)
+    assert g.item() == pytest.approx(2 * (1 - t * t))
+    assert second.item() == pytest.approx(2 * -2 * t * (1 - t * t))
+
+
+def test_a_backward_pre_hook_with_a_wrong_number_of_gradients():
+    module = Product()
+    module.register_full_backward_pre_hook(lambda m, go: (go[0],))
+    u, v = module(ones(1, requires_grad=True), ones(1))
+    with pytest.raises(
+        ValueError, match=r"^full backward pre-hook of Product: expected None or 2 gradients, one for each output, got 1"
+    ):
+        (u + v).sum().backward()

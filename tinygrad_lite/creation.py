@@ -13,7 +13,7 @@ from .tensor import Tensor, as_array
 
 __all__ = [
     "arange", "bernoulli", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like",
-    "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros",
+    "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -149,6 +149,11 @@ def _like(x, dtype):
 def empty_like(x, dtype=None, requires_grad=False):
     """A Tensor of the shape and dtype of ``x``, not filled."""
     return _made(np.empty(*_like(x, dtype)), requires_grad)
+
+
+def zeros_like(x, dtype=None, requires_grad=False):
+    """Zeros of the shape and dtype of ``x``."""
+    return _made(np.zeros(*_like(x, dtype)), requires_grad)
 
 
 def ones_like(x, dtype=None, requires_grad=False):

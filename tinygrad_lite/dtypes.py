@@ -45,6 +45,15 @@ def check_dtype(dtype) -> np.dtype:
     return dtype if dtype.isnative else dtype.newbyteorder("=")
 
 
+def conversion(own, dtype, op="") -> np.dtype:
+    """``dtype`` as what an op with such an argument converts elements of the dtype ``own`` to before it computes. Floats stay
+    floats: as integers they would have no derivative."""
+    dtype = check_dtype(dtype)
+    if own.kind == "f" and dtype.kind != "f":
+        raise TypeError(f"{op + ': ' if op else ''}dtype {dtype} does not hold {own}: convert with .to(dtype) first")
+    return dtype
+
+
 def _join(a, b):
     """The smallest dtype of the higher category that holds both (int64 with float32 is float32)."""
     if a is None or b is None:

@@ -20,9 +20,9 @@ from .state import enable_grad, local, setting
 
 
 @primitive(broadcasts=True, promotes=True)
-def add(x, y):
-    """x + y, element by element (shapes broadcast)."""
-    return x + y
+def add(x, other):
+    """x + other, element by element (shapes broadcast)."""
+    return x + other
 
 
 add.derivatives(lambda g: g, lambda g: g)
@@ -421,18 +421,20 @@ def _as_list(values):
     return list(values) if isinstance(values, (tuple, list)) else [values]
 
 
-def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
+def backward(outputs, gradients=None, retain_graph=None, create_graph=False, inputs=None):
     """Add the gradient of ``outputs`` (one scalar Tensor, or Tensors with ``gradients``) to ``.grad`` of every leaf.
 
     retain_graph  keep what the nodes saved, for another walk (default: ``create_graph``)
     create_graph  record the walk, so that the gradients can be differentiated
+    inputs        the leaves that get a gradient, where not all shall: one or several; the walk takes only what leads to them
     """
+    wanted = None if inputs is None else _leaf_keys(inputs)
     state = local.state
     outer, state.recording = state.recording, create_graph
     try:
         seeds = _seeds("backward", outputs, gradients, create_graph)
         free = not (create_graph if retain_graph is None else retain_graph)
-        pending, ends = walk(seeds, record=create_graph, free=free, retain=True)
+        pending, ends = walk(seeds, record=create_graph, free=free, wanted=wanted, retain=True)
         for key, leaf in ends.items():
             if leaf.extra.hooks:
                 pending[key] = _asked_for(leaf, (pending[key],), create_graph, False)[0]
@@ -451,6 +453,17 @@ def backward(outputs, gradients=None, retain_graph=None, create_graph=False):
                 mark_changed([before])
     finally:
         state.recording = outer
+
+
+def _leaf_keys(inputs):
+    inputs = _as_list(inputs)
+    if not inputs:
+        raise ValueError("backward: inputs is empty: give the leaves that get a gradient, or None for all")
+    for k, x in enumerate(inputs):
+        if not isinstance(x, Value) or x.source is None or x.source[0].primitive is not None:
+            what = "was computed" if isinstance(x, Value) and x.source is not None else "does not require a gradient"
+            raise RuntimeError(f"backward: input {k} {what}: only leaves keep a gradient; grad(outputs, inputs) returns any")
+    return {x.source[1] for x in inputs}
 
 
 def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=False, retain_graph=None, *, since=0):

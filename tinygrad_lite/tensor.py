@@ -11,6 +11,7 @@ import numpy as np
 from . import ops
 from .dtypes import check_dtype, get_default_dtype
 from .errors import describe, not_for_tensors
+from .graph import add
 from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 
@@ -240,9 +241,10 @@ class Tensor(Value):
             raise ValueError(f"grad: expected {describe(self.data)}, got {describe(value.data)}")
         extra_of(self.source[0]).grads[self.source[1]] = value
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False):
-        """Add the gradient of this scalar (or of ``sum(gradient * self)``) to ``.grad`` of every leaf it depends on."""
-        run_backward(self, gradient, retain_graph, create_graph)
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Add the gradient of this scalar (or of ``sum(gradient * self)``) to ``.grad`` of every leaf it depends on, or of the
+        leaves ``inputs`` alone."""
+        run_backward(self, gradient, retain_graph, create_graph, inputs)
 
     def retain_grad(self):
         """Have ``backward`` keep the gradient of this computed Tensor in ``.grad`` too."""
@@ -307,8 +309,8 @@ class Tensor(Value):
 
     # -- arithmetic --
 
-    __add__ = ops.add
-    __sub__ = ops.sub
+    __add__ = add
+    __sub__ = ops.elementwise.sub
     __mul__ = ops.mul
     __truediv__ = ops.true_divide
     __floordiv__ = ops.floor_divide
@@ -326,7 +328,7 @@ class Tensor(Value):
     __gt__ = ops.gt
     __ge__ = ops.ge
     __getitem__ = ops.getitem
-    __radd__ = ops.add
+    __radd__ = add
     __rmul__ = ops.mul
 
     def __eq__(self, other):
@@ -348,11 +350,11 @@ class Tensor(Value):
 
     def __iadd__(self, other):
         _refuse_in_place(self, "+=")
-        return ops.add(self, other)
+        return add(self, other)
 
     def __isub__(self, other):
         _refuse_in_place(self, "-=")
-        return ops.sub(self, other)
+        return ops.elementwise.sub(self, other)
 
     def __imul__(self, other):
         _refuse_in_place(self, "*=")
@@ -371,7 +373,7 @@ class Tensor(Value):
         return ops.remainder(self, other)
 
     def __rsub__(self, other):
-        return ops.sub(other, self)
+        return ops.elementwise.sub(other, self)
 
     def __rtruediv__(self, other):
         return ops.true_divide(other, self)
@@ -396,11 +398,11 @@ class Tensor(Value):
 
     # -- the ops, as methods: documented in ops/ --
 
-    def add(self, other):
-        return ops.add(self, other)
+    def add(self, other, *, alpha=1):
+        return ops.add(self, other, alpha=alpha)
 
-    def sub(self, other):
-        return ops.sub(self, other)
+    def sub(self, other, *, alpha=1):
+        return ops.sub(self, other, alpha=alpha)
 
     def mul(self, other):
         return ops.mul(self, other)
@@ -570,22 +572,22 @@ class Tensor(Value):
     def relu(self):
         return ops.relu(self)
 
-    def softmax(self, dim):
-        return ops.softmax(self, dim)
+    def softmax(self, dim, dtype=None):
+        return ops.softmax(self, dim) if dtype is None else ops.softmax(self, dim, dtype)
 
-    def log_softmax(self, dim):
-        return ops.log_softmax(self, dim)
+    def log_softmax(self, dim, dtype=None):
+        return ops.log_softmax(self, dim) if dtype is None else ops.log_softmax(self, dim, dtype)
 
     # reductions
 
-    def sum(self, dim=None, keepdim=False):
-        return ops.sum(self, dim, keepdim)
+    def sum(self, dim=None, keepdim=False, *, dtype=None):
+        return ops.sum(self, dim, keepdim) if dtype is None else ops.sum(self, dim, keepdim, dtype)
 
-    def mean(self, dim=None, keepdim=False):
-        return ops.mean(self, dim, keepdim)
+    def mean(self, dim=None, keepdim=False, *, dtype=None):
+        return ops.mean(self, dim, keepdim) if dtype is None else ops.mean(self, dim, keepdim, dtype)
 
-    def prod(self, dim=None, keepdim=False):
-        return ops.prod(self, dim, keepdim)
+    def prod(self, dim=None, keepdim=False, *, dtype=None):
+        return ops.prod(self, dim, keepdim, dtype=dtype)
 
     def all(self, dim=None, keepdim=False):
         return ops.all(self, dim, keepdim)
@@ -620,11 +622,11 @@ class Tensor(Value):
     def logsumexp(self, dim=None, keepdim=False):
         return ops.logsumexp(self, dim, keepdim)
 
-    def cumsum(self, dim):
-        return ops.cumsum(self, dim)
+    def cumsum(self, dim, *, dtype=None):
+        return ops.cumsum(self, dim) if dtype is None else ops.cumsum(self, dim, dtype)
 
-    def norm(self, p=2, dim=None, keepdim=False):
-        return ops.norm(self, p, dim, keepdim)
+    def norm(self, p=2, dim=None, keepdim=False, dtype=None):
+        return ops.norm(self, p, dim, keepdim, dtype)
 
     def sort(self, dim=-1, descending=False, stable=False):
         return ops.sort(self, dim, descending, stable)
@@ -720,8 +722,8 @@ class Tensor(Value):
     def take_along_dim(self, indices, dim=None):
         return ops.take_along_dim(self, indices, dim)
 
-    def scatter(self, dim, index, src, reduce=None):
-        return ops.scatter(self, dim, index, src, reduce)
+    def scatter(self, dim, index, src=None, reduce=None, *, value=None):
+        return ops.scatter(self, dim, index, src, reduce, value=value)
 
     def scatter_add(self, dim, index, src):
         return ops.scatter_add(self, dim, index, src)
@@ -734,23 +736,23 @@ class Tensor(Value):
     def matmul(self, other):
         return ops.matmul(self, other)
 
-    def mm(self, other):
-        return ops.mm(self, other)
+    def mm(self, mat2):
+        return ops.mm(self, mat2)
 
-    def bmm(self, other):
-        return ops.bmm(self, other)
+    def bmm(self, mat2):
+        return ops.bmm(self, mat2)
 
-    def mv(self, other):
-        return ops.mv(self, other)
+    def mv(self, vec):
+        return ops.mv(self, vec)
 
     def addmm(self, mat1, mat2, beta=1, alpha=1):
         return ops.addmm(self, mat1, mat2, beta, alpha)
 
-    def dot(self, other):
-        return ops.dot(self, other)
+    def dot(self, tensor):
+        return ops.dot(self, tensor)
 
-    def outer(self, other):
-        return ops.outer(self, other)
+    def outer(self, vec2):
+        return ops.outer(self, vec2)
 
     def det(self):
         return ops.decomposition.det(self)
@@ -761,8 +763,8 @@ class Tensor(Value):
     def inverse(self):
         return ops.decomposition.inv(self)
 
-    def pinverse(self):
-        return ops.decomposition.pinv(self)
+    def pinverse(self, rcond=1e-15):
+        return ops.decomposition.pinv(self, rtol=rcond)
 
 
 def _filled(cls, data, source=None, changed=None):
@@ -829,7 +831,7 @@ def _refuse_in_place(tensor, sign):
 
 # NumPy's universal functions that record when they are called with a Tensor
 UFUNCS = {
-    "add": ops.add, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.true_divide, "true_divide": ops.true_divide,
+    "add": add, "subtract": ops.elementwise.sub, "multiply": ops.mul, "divide": ops.true_divide, "true_divide": ops.true_divide,
     "power": ops.pow, "float_power": ops.pow, "negative": ops.neg, "absolute": ops.abs, "fabs": ops.abs, "exp": ops.exp,
     "expm1": ops.expm1, "log": ops.log, "log1p": ops.log1p, "sqrt": ops.sqrt, "square": ops.square, "reciprocal": ops.reciprocal,
     "sin": ops.sin, "cos": ops.cos, "tan": ops.tan, "tanh": ops.tanh, "sign": ops.sign, "heaviside": ops.heaviside,

@@ -36,7 +36,7 @@ from .cells import Cell, GRUCell, LayerNormLSTMCell, LeakyCell, LSTMCell, Peepho
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
-from .interpolation import PixelShuffle, PixelUnshuffle, Upsample
+from .interpolation import PixelShuffle, PixelUnshuffle, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from .layers import Bilinear, Embedding, Flatten, Identity, Linear, Unflatten
 from .losses import (
     BCELoss,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import creation, ops
 from .function import Function, InPlace
+from .init import constant_
 from .module import Module, Parameter
 
 # -- of straight pieces ------------------------------------------------------------------------------------------
@@ -40,8 +41,12 @@ class PReLU(Module):
     """
 
     def __init__(self, num_parameters=1, init=0.25, dtype=None):
-        self.num_parameters = num_parameters
-        self.weight = Parameter(creation.full((num_parameters,), float(init), dtype=dtype))
+        self.num_parameters, self.init = num_parameters, float(init)
+        self.weight = Parameter(creation.full((num_parameters,), self.init, dtype=dtype))
+
+    def reset_parameters(self):
+        """The slopes of the start."""
+        constant_(self.weight, self.init)
 
     def forward(self, x):
         return ops.prelu(x, self.weight)

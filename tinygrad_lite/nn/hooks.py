@@ -11,7 +11,8 @@ class Hooks:
     """The hooks of one module, in the order in which they run. A module without any has None in the place of this."""
 
     def __init__(self):
-        self.before, self.after, self.backward = {}, {}, {}  # place -> (hook, whether it takes keyword arguments)
+        self.before, self.after = {}, {}  # place -> (hook, whether it takes keyword arguments)
+        self.backward_pre, self.backward = {}, {}
 
     def call(self, module, args, kwargs):
         """``module.forward``, with the hooks around it."""
@@ -25,7 +26,8 @@ class Hooks:
                 args, kwargs = new
             else:
                 raise TypeError(f"forward pre-hook of {_name(module)}: expected None or (args, kwargs), got {type(new).__name__}")
-        watch = _Gradients(module, list(self.backward.values()), args) if self.backward and local.state.recording else None
+        watched = (self.backward or self.backward_pre) and local.state.recording
+        watch = _Gradients(module, list(self.backward_pre.values()), list(self.backward.values()), args) if watched else None
         output = module.forward(*(args if watch is None else watch.inputs), **kwargs)
         for hook, with_kwargs in list(self.after.values()):
             new = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
@@ -57,15 +59,15 @@ class Handle:
         """Take the hook away; leaving ``with`` does it too."""
         self.hooks.pop(self.place, None)
         hooks = self.module._hooks
-        if hooks is not None and not (hooks.before or hooks.after or hooks.backward):
+        if hooks is not None and not (hooks.before or hooks.after or hooks.backward_pre or hooks.backward):
             object.__setattr__(self.module, "_hooks", None)
 
 
 class _Gradients:
     """One call of a module whose backward hooks see the gradients of all its inputs and outputs together."""
 
-    def __init__(self, module, hooks, args):
-        self.module, self.hooks, self.to_outputs = module, hooks, None
+    def __init__(self, module, pre_hooks, hooks, args):
+        self.module, self.pre_hooks, self.hooks, self.to_outputs = module, pre_hooks, hooks, None
         self.places = [i for i, a in enumerate(args) if isinstance(a, Value) and a.source is not None]
         self.inputs = list(args)
         for i, x in zip(self.places, _together([args[i] for i in self.places], self._run)):
@@ -86,25 +88,33 @@ class _Gradients:
         return type(output)._make(outs) if hasattr(output, "_make") else outs if isinstance(output, list) else tuple(outs)
 
     def _keep(self, places, n, gradients):
-        self.to_outputs = _spread(places, n, gradients)
+        given, replaced = self._asked(self.pre_hooks, "pre-hook", _spread(places, n, gradients), "output")
+        self.to_outputs = given
         if not self.places:  # no input needs a gradient: nothing more is to come
             self._run(())
+        return [given[i] for i in places] if replaced else None
 
     def _run(self, gradients):
         if self.to_outputs is None:  # a second derivative comes to the inputs from within the module: no gradient of the outputs
             return None
-        given, replaced = _spread(self.places, len(self.inputs), gradients), False
-        for hook, _ in self.hooks:
-            new = hook(self.module, given, self.to_outputs)
+        given = _spread(self.places, len(self.inputs), gradients)
+        given, replaced = self._asked(self.hooks, "hook", given, "input", self.to_outputs)
+        self.to_outputs = None
+        return [given[i] for i in self.places] if replaced else None
+
+    def _asked(self, hooks, kind, given, whose, *more):
+        """The gradients ``given`` as the hooks leave them, and whether one of them put others in their place."""
+        replaced = False
+        for hook, _ in hooks:
+            new = hook(self.module, given, *more)
             if new is None:
                 continue
             new = new if isinstance(new, tuple) else (new,)
             if len(new) != len(given):
-                where = f"full backward hook of {_name(self.module)}"
-                raise ValueError(f"{where}: expected None or {len(given)} gradients, one for each input, got {len(new)}")
+                where = f"full backward {kind} of {_name(self.module)}"
+                raise ValueError(f"{where}: expected None or {len(given)} gradients, one for each {whose}, got {len(new)}")
             given, replaced = new, True
-        self.to_outputs = None
-        return [given[i] for i in self.places] if replaced else None
+        return given, replaced
 
 
 def _spread(places, n, values):

@@ -26,6 +26,20 @@ class Upsample(Module):
         return f"{name}={getattr(self, name)}, mode={self.mode!r}"
 
 
+class UpsamplingNearest2d(Upsample):
+    """`Upsample` of pictures by "nearest"."""
+
+    def __init__(self, size=None, scale_factor=None):
+        super().__init__(size, scale_factor, "nearest")
+
+
+class UpsamplingBilinear2d(Upsample):
+    """`Upsample` of pictures by "bilinear", where the corners of input and output agree."""
+
+    def __init__(self, size=None, scale_factor=None):
+        super().__init__(size, scale_factor, "bilinear", align_corners=True)
+
+
 class PixelShuffle(Module):
     """Channels as pixels: (..., C r**2, height, width) -> (..., C, height r, width r) (Shi et al., 2016)."""
 

@@ -71,15 +71,19 @@ class Bilinear(Module):
 class Embedding(Module):
     """A table of vectors looked up by integers: (...) -> (..., embedding_dim).
 
-    padding_idx  the row of what is no word: zeros at first, and no gradient
-    weight       (num_embeddings, embedding_dim), standard normal
+    padding_idx          the row of what is no word: zeros at first, and no gradient
+    max_norm, norm_type  rows that are looked up are first scaled to at most this norm, in place
+    scale_grad_by_freq   the gradient of a row is divided by how often the input names it
+    weight               (num_embeddings, embedding_dim), standard normal
     """
 
-    def __init__(self, num_embeddings, embedding_dim, padding_idx=None, dtype=None):
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+                 *, dtype=None):  # fmt: skip
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx {padding_idx} is no row of the {num_embeddings}")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = padding_idx if padding_idx is None else padding_idx % num_embeddings
+        self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
         self.weight = Parameter(creation.zeros(num_embeddings, embedding_dim, dtype=dtype))
         self.reset_parameters()
 
@@ -90,20 +94,21 @@ class Embedding(Module):
             init.zeros_(ops.slice_items(self.weight.detach(), index=(self.padding_idx,)))
 
     @classmethod
-    def from_pretrained(cls, embeddings, freeze=True, padding_idx=None):
+    def from_pretrained(cls, embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False):
         """A table of the given vectors (num_embeddings, embedding_dim), which are copied; trained only with ``freeze=False``."""
-        table = cls(*embeddings.shape, padding_idx, embeddings.dtype)
+        table = cls(*embeddings.shape, padding_idx, max_norm, norm_type, scale_grad_by_freq, dtype=embeddings.dtype)
         ops.assign(table.weight, embeddings)
         table.weight.requires_grad_(not freeze)
         return table
 
     def forward(self, input):
         """Integers (...) -> (..., embedding_dim)."""
-        return ops.embedding(input, self.weight, self.padding_idx)
+        return ops.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
 
     def extra_repr(self):
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        of_note = {"padding_idx": None, "max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False}
+        rest = "".join(f", {name}={getattr(self, name)}" for name, usual in of_note.items() if getattr(self, name) != usual)
+        return f"{self.num_embeddings}, {self.embedding_dim}{rest}"
 
 
 class Flatten(Module):

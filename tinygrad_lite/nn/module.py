@@ -125,9 +125,9 @@ class Module:
             if isinstance(child, Module) and not any(child is module for module in (self, *above)):  # one may hold its parent
                 yield from child._walk_modules(f"{prefix}.{name}" if prefix else name, (self, *above))
 
-    def modules(self):
-        """This module and all below it, each once."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate=True):
+        """This module and all below it, each once, or as often as it is used."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def _named(self, kind, prefix="", recurse=True, remove_duplicate=False, saved_only=False):
         found = (
@@ -173,10 +173,10 @@ class Module:
         setattr(self, name, None if tensor is None else Buffer(tensor))
         object.__setattr__(self, "_not_saved", self._not_saved - {name} if persistent else self._not_saved | {name})
 
-    def register_parameter(self, name, parameter):
-        """Set ``parameter`` (or None) as attribute ``name``."""
-        self._check_name(name, parameter, Parameter)
-        setattr(self, name, parameter)
+    def register_parameter(self, name, param):
+        """Set the Parameter ``param`` (or None) as attribute ``name``."""
+        self._check_name(name, param, Parameter)
+        setattr(self, name, param)
 
     def add_module(self, name, module):
         """Set ``module`` (or None) as attribute ``name``, which may be a number."""
@@ -214,6 +214,11 @@ class Module:
         a Tensor for each positional argument and each output, None where there is no gradient. A tuple that it returns takes the
         place of ``grad_input``."""
         return Handle(self, "backward", hook, False, prepend)
+
+    def register_full_backward_pre_hook(self, hook, prepend=False):
+        """Call ``hook(module, grad_output)`` in each backward, when the gradients of the outputs are known and before those of the
+        inputs are computed: a tuple as of `register_full_backward_hook`. A tuple that it returns takes its place."""
+        return Handle(self, "backward_pre", hook, False, prepend)
 
     # -- states --
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from .. import creation, ops
 from ..errors import located
 from ..state import local
+from . import init
 from .module import Buffer, Module, Parameter
 
 
@@ -41,6 +42,14 @@ class _BatchNorm(Module):
         if self.track_running_stats:
             for buffer, value in ((self.running_mean, 0.0), (self.running_var, 1.0), (self.num_batches_tracked, 0)):
                 ops.assign(buffer, creation.full(buffer.shape, value))
+
+    def reset_parameters(self):
+        """Weight 1, bias 0, and no memory of batches."""
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, x):
         """Normalised, of the shape of ``x``."""

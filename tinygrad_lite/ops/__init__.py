@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    arithmetic,
     attention,
     classification,
     clockwork,
@@ -19,6 +20,7 @@ from . import (
     interpolation,
     learning,
     linalg,
+    lookup,
     loss,
     normalisation,
     norms,
@@ -42,6 +44,7 @@ from . import (
     windows,
 )  # fmt: skip
 from .activation import *
+from .arithmetic import *
 from .attention import *
 from .classification import *
 from .clockwork import *
@@ -54,6 +57,7 @@ from .functions import *
 from .indexing import *
 from .interpolation import *
 from .linalg import *
+from .lookup import *
 from .normalisation import *
 from .padding import *
 from .pairs import *

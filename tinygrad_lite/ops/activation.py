@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .. import kernels
+from ..dtypes import conversion
 from ..kernels.pool import empty_like
 from ..primitive import primitive
 from .elementwise import LONG, abs, erf, exp, expm1, log1p, sigmoid, tanh, where
@@ -112,8 +113,10 @@ def _in_rows(x, dim):
 
 
 @primitive(promotes="float")
-def softmax(x, *, dim):
-    """e**x / sum(e**x) along ``dim``."""
+def softmax(x, *, dim, dtype=None):
+    """e**x / sum(e**x) along ``dim``; with ``dtype`` of the elements converted to it."""
+    if dtype is not None:
+        x = x.astype(conversion(x.dtype, dtype), copy=False)
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
         return np.where(np.isfinite(x), x.dtype.type(1), x.dtype.type(np.nan))
@@ -142,8 +145,10 @@ softmax_backward.derivatives(
 
 
 @primitive(promotes="float")
-def log_softmax(x, *, dim):
-    """log(softmax(x)), without overflow."""
+def log_softmax(x, *, dim, dtype=None):
+    """log(softmax(x)), without overflow; with ``dtype`` of the elements converted to it."""
+    if dtype is not None:
+        x = x.astype(conversion(x.dtype, dtype), copy=False)
     dim = canonical_dim(dim, x.ndim)
     if not x.size or not x.ndim:
         return np.where(np.isfinite(x), x.dtype.type(0), x.dtype.type(np.nan))
@@ -177,9 +182,9 @@ def _sum_along(x, dim):
 # -- composed ----------------------------------------------------------------------------------------------------
 
 
-def softmin(x, dim):
+def softmin(x, dim, dtype=None):
     """`softmax` of -x along ``dim``."""
-    return softmax(-x, dim=dim)
+    return softmax(-x, dim=dim) if dtype is None else softmax(-x, dim=dim, dtype=dtype)
 
 
 def celu(x, alpha=1.0):

@@ -13,6 +13,7 @@ from .dropouts import dropout
 from .elementwise import where
 from .linalg import matmul_nd, swap_last
 from .reduction import amax
+from .shape import expand, reshape, unsqueeze
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -33,7 +34,18 @@ def attention_weights(query, key, mask=None, scale=None):
     return where(blind, 0.0, softmax(where(blind, 0.0, logits), dim=-1))
 
 
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
+def _repeated_heads(op, name, x, query):
+    """(..., fewer heads, S, E) with each head as often as it serves one of ``query``."""
+    if min(x.ndim, query.ndim) < 3 or not x.shape[-3] or query.shape[-3] % x.shape[-3]:
+        shapes = f"{name} is {tuple(x.shape)}, query {tuple(query.shape)}"
+        raise ValueError(f"{op}: with enable_gqa the heads of {name} must divide those of query: {shapes}")
+    *lead, heads, places, features = x.shape
+    copies = expand(unsqueeze(x, -3), *lead, heads, query.shape[-3] // heads, places, features)
+    return reshape(copies, *lead, query.shape[-3], places, features)
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
+                                 enable_gqa=False):  # fmt: skip
     """softmax(query key^T / sqrt(E)) value (Vaswani et al., 2017).
 
     query      (..., L, E)
@@ -43,6 +55,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     dropout_p  weights that become 0, a probability; without regard to any training mode
     is_causal  query i sees the keys 0 to i
     scale      what the products are multiplied by in the place of 1 / sqrt(E)
+    enable_gqa  query is (..., heads, L, E), and key and value may have fewer heads, each of which serves as many heads of query
+               that follow each other (grouped query attention; Ainslie et al., 2023)
     Returns (..., L, V); zeros for a query that sees no key.
     """
     op = located("scaled_dot_product_attention", local.state)
@@ -50,6 +64,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         if x.ndim < 2 or x.dtype != query.dtype or x.dtype.kind != "f":
             what = f"{tuple(x.shape)} {x.dtype}, query is {tuple(query.shape)} {query.dtype}"
             raise ValueError(f"{op}: {name} must be (..., places, features) of the floats of query, got {what}")
+    if enable_gqa:
+        key, value = (_repeated_heads(op, name, x, query) for name, x in (("key", key), ("value", value)))
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ValueError(
             f"{op}: query {tuple(query.shape)} and key {tuple(key.shape)} must agree in the last size, "

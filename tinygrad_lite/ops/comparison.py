@@ -12,51 +12,51 @@ __all__ = [
 
 
 @primitive(broadcasts=True, promotes=True)
-def eq(x, y):
-    """x == y."""
-    return np.equal(x, y)
+def eq(x, other):
+    """x == other."""
+    return np.equal(x, other)
 
 
 @primitive(broadcasts=True, promotes=True)
-def ne(x, y):
-    """x != y."""
-    return np.not_equal(x, y)
+def ne(x, other):
+    """x != other."""
+    return np.not_equal(x, other)
 
 
 @primitive(broadcasts=True, promotes=True)
-def lt(x, y):
-    """x < y."""
-    return np.less(x, y)
+def lt(x, other):
+    """x < other."""
+    return np.less(x, other)
 
 
 @primitive(broadcasts=True, promotes=True)
-def le(x, y):
-    """x <= y."""
-    return np.less_equal(x, y)
+def le(x, other):
+    """x <= other."""
+    return np.less_equal(x, other)
 
 
 @primitive(broadcasts=True, promotes=True)
-def gt(x, y):
-    """x > y."""
-    return np.greater(x, y)
+def gt(x, other):
+    """x > other."""
+    return np.greater(x, other)
 
 
 @primitive(broadcasts=True, promotes=True)
-def ge(x, y):
-    """x >= y."""
-    return np.greater_equal(x, y)
+def ge(x, other):
+    """x >= other."""
+    return np.greater_equal(x, other)
 
 
 @primitive(broadcasts=True)
-def logical_and(x, y):
+def logical_and(x, other):
     """Both are true (not zero)."""
-    return np.logical_and(x, y)
+    return np.logical_and(x, other)
 
 
 @primitive(broadcasts=True)
-def logical_or(x, y):
+def logical_or(x, other):
     """One or both are true (not zero)."""
-    return np.logical_or(x, y)
+    return np.logical_or(x, other)
 
 
 @primitive

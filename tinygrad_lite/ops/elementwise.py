@@ -8,16 +8,16 @@ import numpy as np
 
 from .. import kernels
 from ..dtypes import promote
-from ..graph import add, cast
+from ..graph import cast
 from ..kernels import threads
 from ..kernels.pool import LARGE, empty_like
 from ..primitive import primitive
 from .comparison import eq, ge, gt, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, lt, ne
 
 __all__ = [
-    "abs", "add", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isinf", "isnan",
+    "abs", "cast", "clamp", "cos", "div", "eq", "erf", "exp", "expm1", "ge", "gt", "heaviside", "isfinite", "isinf", "isnan",
     "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "lt", "masked_fill", "maximum", "minimum", "mul", "ne", "neg",
-    "pow", "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "true_divide", "where", "zeros_like",
+    "pow", "reciprocal", "sigmoid", "sign", "sin", "sqrt", "square", "tan", "tanh", "true_divide", "where",
 ]  # fmt: skip
 
 
@@ -29,40 +29,40 @@ LONG = 1 << 13  # elements from which on our kernels are faster than NumPy's fun
 
 
 @primitive(broadcasts=True, promotes=True)
-def sub(x, y):
-    """x - y."""
-    return np.subtract(x, y)
+def sub(x, other):
+    """x - other."""
+    return np.subtract(x, other)
 
 
 sub.derivatives(lambda g: g, lambda g: -g)
 
 
 @primitive(broadcasts=True, promotes=True)
-def mul(x, y):
-    """x * y."""
-    return x * y
+def mul(x, other):
+    """x * other."""
+    return x * other
 
 
-mul.derivatives(lambda g, y: g * y, lambda g, x: g * x)
+mul.derivatives(lambda g, other: g * other, lambda g, x: g * x)
 
 
 @primitive(broadcasts=True, promotes="float", name="div")
-def true_divide(x, y):
-    """x / y; integers become floats."""
-    return x / y
+def true_divide(x, other):
+    """x / other; integers become floats."""
+    return x / other
 
 
-true_divide.derivatives(lambda g, y: g / y, lambda g, y, out: -g * out / y)
+true_divide.derivatives(lambda g, other: g / other, lambda g, other, out: -g * out / other)
 
 
-def div(x, y, rounding_mode=None):
-    """x / y; integers become floats. ``rounding_mode`` "floor" rounds down, "trunc" towards 0: integers stay integers, and the
+def div(x, other, rounding_mode=None):
+    """x / other; integers become floats. ``rounding_mode`` "floor" rounds down, "trunc" towards 0: integers stay integers, and the
     derivative is 0."""
     if rounding_mode is None:
-        return true_divide(x, y)
+        return true_divide(x, other)
     from .rounding import rounded_quotient
 
-    return rounded_quotient(x, y, rounding_mode)
+    return rounded_quotient(x, other, rounding_mode)
 
 
 @primitive(promotes=True)
@@ -95,21 +95,21 @@ reciprocal.derivatives(lambda g, out: -g * out * out)
 
 
 @primitive(broadcasts=True, promotes=True)
-def pow(x, y):
-    """x ** y."""
-    return np.power(x, y)
+def pow(x, exponent):
+    """x ** exponent."""
+    return np.power(x, exponent)
 
 
-def _pow_base_rule(g, x, y):
-    if isinstance(y, (int, float)):  # a number has the precision of the array beside it: no op may make it a float32 array
-        return g * (pow(x, y - 1) * y) if y else g * 0.0
-    return g * where(y == 0, 0.0, y * pow(x, where(y == 0, 1.0, y - 1)))
+def _pow_base_rule(g, x, exponent):
+    if isinstance(exponent, (int, float)):  # a number has the precision of the array beside it: no op may make it a float32 array
+        return g * (pow(x, exponent - 1) * exponent) if exponent else g * 0.0
+    return g * where(exponent == 0, 0.0, exponent * pow(x, where(exponent == 0, 1.0, exponent - 1)))
 
 
-def _pow_exponent_rule(g, x, y, out):
+def _pow_exponent_rule(g, x, exponent, out):
     if isinstance(x, (int, float)) and x > 0:
         return g * out * math.log(x)
-    no_power = (x == 0) & (y >= 0)
+    no_power = (x == 0) & (exponent >= 0)
     return g * where(no_power, 0.0, out * log(where(no_power, 1.0, x)))
 
 
@@ -251,14 +251,14 @@ erf.derivatives(lambda g, x: g * exp(-x * x) * (2.0 / math.sqrt(math.pi)))
 
 
 @primitive(broadcasts=True)
-def where(condition, x, y):
-    """``x`` where ``condition`` holds, else ``y``."""
+def where(condition, input, other):
+    """``input`` where ``condition`` holds, else ``other``."""
     if not isinstance(condition, (bool, np.bool_)) and getattr(condition, "dtype", None) != np.bool_:
         raise TypeError("condition must be boolean: compare first, for example x > 0")
-    x_dtype, y_dtype = getattr(x, "dtype", None), getattr(y, "dtype", None)
-    if (x_dtype is None and y_dtype is None) or x_dtype != y_dtype or np.ndim(x) == 0:
-        x, y = promote([x, y])
-    return np.where(condition, x, y)
+    dtype, other_dtype = getattr(input, "dtype", None), getattr(other, "dtype", None)
+    if (dtype is None and other_dtype is None) or dtype != other_dtype or np.ndim(input) == 0:
+        input, other = promote([input, other])
+    return np.where(condition, input, other)
 
 
 where.derivatives(None, lambda g, condition: where(condition, g, 0.0), lambda g, condition: where(condition, 0.0, g))
@@ -275,24 +275,26 @@ def masked_fill(x, mask, value):
 
 
 @primitive(broadcasts=True, promotes=True)
-def maximum(x, y):
-    """The larger of x and y; at a tie each gets half of the gradient."""
-    return np.maximum(x, y)
+def maximum(x, other):
+    """The larger of x and other; at a tie each gets half of the gradient, and beside a NaN all of it."""
+    return np.maximum(x, other)
 
 
 maximum.derivatives(
-    lambda g, x, y: where(x == y, g * 0.5, where(x > y, g, 0.0)), lambda g, x, y: where(x == y, g * 0.5, where(y > x, g, 0.0))
+    lambda g, x, other: where(x == other, g * 0.5, where(x < other, 0.0, g)),
+    lambda g, x, other: where(x == other, g * 0.5, where(other < x, 0.0, g)),
 )
 
 
 @primitive(broadcasts=True, promotes=True)
-def minimum(x, y):
-    """The smaller of x and y; at a tie each gets half of the gradient."""
-    return np.minimum(x, y)
+def minimum(x, other):
+    """The smaller of x and other; at a tie each gets half of the gradient, and beside a NaN all of it."""
+    return np.minimum(x, other)
 
 
 minimum.derivatives(
-    lambda g, x, y: where(x == y, g * 0.5, where(x < y, g, 0.0)), lambda g, x, y: where(x == y, g * 0.5, where(y < x, g, 0.0))
+    lambda g, x, other: where(x == other, g * 0.5, where(x > other, 0.0, g)),
+    lambda g, x, other: where(x == other, g * 0.5, where(other > x, 0.0, g)),
 )
 
 

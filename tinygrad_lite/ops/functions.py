@@ -74,25 +74,25 @@ atan.derivatives(lambda g, x: g / (1.0 + x * x))
 
 
 @primitive(broadcasts=True, promotes="float")
-def atan2(y, x):
-    """The angle of the point (x, y) in radians, -pi to pi; its derivatives at (0, 0) are 0."""
-    return np.arctan2(y, x)
+def atan2(y, other):
+    """The angle of the point (other, y) in radians, -pi to pi; its derivatives at (0, 0) are 0."""
+    return np.arctan2(y, other)
 
 
 def _square_radius(y, x):
     return where((x == 0) & (y == 0), 1.0, x * x + y * y)
 
 
-atan2.derivatives(lambda g, y, x: g * x / _square_radius(y, x), lambda g, y, x: -g * y / _square_radius(y, x))
+atan2.derivatives(lambda g, y, other: g * other / _square_radius(y, other), lambda g, y, other: -g * y / _square_radius(y, other))
 
 
 @primitive(broadcasts=True, promotes="float")
-def logaddexp(x, y):
-    """log(e**x + e**y), without overflow, also of infinities."""
-    return np.logaddexp(x, y)
+def logaddexp(x, other):
+    """log(e**x + e**other), without overflow, also of infinities."""
+    return np.logaddexp(x, other)
 
 
-logaddexp.derivatives(lambda g, x, y: g * sigmoid(x - y), lambda g, x, y: g * sigmoid(y - x))
+logaddexp.derivatives(lambda g, x, other: g * sigmoid(x - other), lambda g, x, other: g * sigmoid(other - x))
 
 
 def lerp(x, end, weight):

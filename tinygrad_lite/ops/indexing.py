@@ -13,7 +13,7 @@ from ..record import Value
 from .shape import canonical_dim, reshape_to, slice_items
 
 __all__ = [
-    "embedding", "gather", "getitem", "index_select", "one_hot", "scatter_zeros", "take_along", "take_along_dim",
+    "gather", "getitem", "index_select", "one_hot", "scatter_zeros", "take_along", "take_along_dim",
 ]  # fmt: skip
 
 
@@ -208,23 +208,6 @@ def index_select(x, dim, index):
     if index.ndim == 0:
         index = reshape_to(index, shape=(1,))
     return take_rows(x, index, dim=canonical_dim(dim, x.ndim))
-
-
-def embedding(input, weight, padding_idx=None):
-    """Rows of ``weight`` (words, features) for integers ``input`` of any shape: (*input.shape, features). The row
-    ``padding_idx`` gets no gradient."""
-    if weight.ndim != 2:
-        raise ValueError(f"embedding: weight must be (words, features), got {weight.shape}")
-    if padding_idx is None:
-        return take_rows(weight, input)
-    from .elementwise import where
-
-    if not -len(weight) <= padding_idx < len(weight):
-        raise ValueError(f"embedding: padding_idx {padding_idx} is no row of weight {weight.shape}")
-    padding_idx = int(padding_idx) % len(weight)
-    constant = slice_items(weight.detach() if isinstance(weight, Value) else weight, index=(padding_idx,))
-    words = reshape_to(input != padding_idx, shape=(*input.shape, 1))
-    return where(words, take_rows(weight, input), constant)
 
 
 @primitive

@@ -45,16 +45,16 @@ def swap_last(x):
 swap_last.derivatives(lambda g: swap_last(g))
 
 
-def matmul(x, y):
+def matmul(x, other):
     """Matrix product: (..., n, k) @ (..., k, m); a vector counts as a row on the left, as a column on the right."""
     try:
-        if x.ndim == 0 or y.ndim == 0:
-            raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}; use * for numbers")
-        left, right = x.ndim == 1, y.ndim == 1
+        if x.ndim == 0 or other.ndim == 0:
+            raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {other.shape}; use * for numbers")
+        left, right = x.ndim == 1, other.ndim == 1
     except AttributeError:
-        what = f"got {type(x).__name__} @ {type(y).__name__}; make them with tinygrad_lite.tensor, use * for numbers"
+        what = f"got {type(x).__name__} @ {type(other).__name__}; make them with tinygrad_lite.tensor, use * for numbers"
         raise TypeError(f"matmul: expected Tensors or arrays, {what}") from None
-    out = matmul_nd(unsqueeze(x, 0) if left else x, unsqueeze(y, 1) if right else y)
+    out = matmul_nd(unsqueeze(x, 0) if left else x, unsqueeze(other, 1) if right else other)
     if left or right:
         shape = list(out.shape)
         if right:
@@ -71,17 +71,17 @@ def _needs_dims(name, n, *tensors):
             raise ValueError(f"{name}: expected {n}-dimensional Tensors, got {' and '.join(str(u.shape) for u in tensors)}")
 
 
-def mm(x, y):
+def mm(x, mat2):
     """Product of two matrices."""
-    _needs_dims("mm", 2, x, y)
-    return matmul_nd(x, y)
+    _needs_dims("mm", 2, x, mat2)
+    return matmul_nd(x, mat2)
 
 
-def mv(x, y):
+def mv(x, vec):
     """Product of a matrix and a vector."""
-    if x.ndim != 2 or y.ndim != 1:
-        raise ValueError(f"mv: expected a matrix and a vector, got {tuple(x.shape)} and {tuple(y.shape)}")
-    return matmul(x, y)
+    if x.ndim != 2 or vec.ndim != 1:
+        raise ValueError(f"mv: expected a matrix and a vector, got {tuple(x.shape)} and {tuple(vec.shape)}")
+    return matmul(x, vec)
 
 
 def addmm(x, mat1, mat2, beta=1, alpha=1):
@@ -95,24 +95,24 @@ def addmm(x, mat1, mat2, beta=1, alpha=1):
     return product + (x if beta == 1 else x * beta)
 
 
-def bmm(x, y):
+def bmm(x, mat2):
     """Products of the matrices of two batches: (b, n, k) @ (b, k, m)."""
-    _needs_dims("bmm", 3, x, y)
-    if x.shape[0] != y.shape[0]:
-        raise ValueError(f"bmm: batches differ: {x.shape} and {y.shape}")
-    return matmul_nd(x, y)
+    _needs_dims("bmm", 3, x, mat2)
+    if x.shape[0] != mat2.shape[0]:
+        raise ValueError(f"bmm: batches differ: {x.shape} and {mat2.shape}")
+    return matmul_nd(x, mat2)
 
 
-def dot(x, y):
+def dot(x, tensor):
     """Inner product of two vectors."""
-    _needs_dims("dot", 1, x, y)
-    return matmul(x, y)
+    _needs_dims("dot", 1, x, tensor)
+    return matmul(x, tensor)
 
 
-def outer(x, y):
-    """x[i] * y[j] of two vectors."""
-    _needs_dims("outer", 1, x, y)
-    return unsqueeze(x, 1) * unsqueeze(y, 0)
+def outer(x, vec2):
+    """x[i] * vec2[j] of two vectors."""
+    _needs_dims("outer", 1, x, vec2)
+    return unsqueeze(x, 1) * unsqueeze(vec2, 0)
 
 
 # -- linear: a family closed under differentiation -----------------------------------------------------------------

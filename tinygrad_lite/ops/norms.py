@@ -7,24 +7,26 @@ import numpy as np
 from . import reduction
 from .decomposition import svdvals
 from .elementwise import abs
-from .reduction import amax, amin, euclidean_norm, sum
+from .reduction import amax, amin, euclidean_norm, in_dtype, sum
 from .shape import canonical_dim, permute_to, reshape_to
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 
 
-def vector_norm(x, ord=2, dim=None, keepdim=False):
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """(sum |x|**ord)**(1/ord) over ``dim`` (all if None); inf and -inf are the largest and smallest magnitude, 0 counts what
-    is not 0."""
+    is not 0. With ``dtype`` the elements are converted to it first."""
     if isinstance(ord, str) or ord is None:
         raise ValueError(f"vector_norm: ord must be a number, got {ord!r}")
-    return reduction.norm(x, ord, dim, keepdim)
+    return reduction.norm(x, ord, dim, keepdim, dtype)
 
 
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False):
+def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """The norm of each matrix of the two dimensions ``dim``: "fro" the root of the sum of squares, "nuc" the sum of the singular
     values, inf and -inf the largest and smallest sum of magnitudes of a row, 1 and -1 of a column, 2 and -2 the largest and
-    smallest singular value. "nuc", 2 and -2 have no derivative: a Tensor that requires a gradient is refused."""
+    smallest singular value. "nuc", 2 and -2 have no derivative: a Tensor that requires a gradient is refused. With ``dtype`` the
+    elements are converted to it first."""
+    A = in_dtype(A, dtype, "matrix_norm")
     if len(dim) != 2 or A.ndim < 2:
         raise ValueError(f"matrix_norm: expected two dimensions dim of a Tensor with at least two, got {dim} of {tuple(A.shape)}")
     rows, columns = (canonical_dim(d, A.ndim) for d in dim)
@@ -47,15 +49,15 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False):
     return reshape_to(out, shape=tuple(kept if keepdim else left))
 
 
-def norm(A, ord=None, dim=None, keepdim=False):
+def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """`vector_norm` over one ``dim``, `matrix_norm` over two. Without ``dim`` a vector or a matrix decides by itself; without
     ``ord`` the root of the sum of squares, over all dimensions if ``dim`` is not given either."""
     if ord is None:
-        return vector_norm(A, 2, dim, keepdim)
+        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
     if dim is None:
         if A.ndim not in (1, 2):
             raise ValueError(f"norm: with ord and without dim expected a vector or a matrix, got {tuple(A.shape)}; give dim")
         dim = 0 if A.ndim == 1 else (0, 1)
     if isinstance(dim, (int, np.integer)) or len(dim) == 1:
-        return vector_norm(A, ord, dim, keepdim)
-    return matrix_norm(A, ord, dim, keepdim)
+        return vector_norm(A, ord, dim, keepdim, dtype=dtype)
+    return matrix_norm(A, ord, dim, keepdim, dtype=dtype)

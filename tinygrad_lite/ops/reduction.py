@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..dtypes import conversion
 from ..graph import broadcast_to
 from ..primitive import primitive
 from . import elementwise as ew
@@ -50,9 +51,19 @@ def _axes(x, dim):
     return None if dim is None else canonical_dims(dim, x.ndim)
 
 
+def in_dtype(x, dtype, op):
+    """``x``, or what it is in the ``dtype`` that a composed op was given."""
+    if dtype is None or x.dtype == (dtype := conversion(x.dtype, dtype, op)):
+        return x
+    return ew.cast(x, dtype=dtype)
+
+
 @primitive
-def sum(x, *, dim=None, keepdim=False):
-    """The sum; integers and booleans sum to int64."""
+def sum(x, *, dim=None, keepdim=False, dtype=None):
+    """The sum; integers and booleans sum to int64. With ``dtype`` the elements are converted to it first."""
+    if dtype is not None:
+        x = x.astype(conversion(x.dtype, dtype), copy=False)
+        return np.add.reduce(x, _axes(x, dim), x.dtype, keepdims=keepdim)
     return np.add.reduce(x, _axes(x, dim), keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
@@ -60,8 +71,10 @@ sum.derivatives(lambda g, x_shape, dim, keepdim: _back(g, x_shape, dim, keepdim)
 
 
 @primitive
-def mean(x, *, dim=None, keepdim=False):
-    """The arithmetic mean of a floating Tensor."""
+def mean(x, *, dim=None, keepdim=False, dtype=None):
+    """The arithmetic mean of a floating Tensor, or of any in a floating ``dtype``."""
+    if dtype is not None:
+        x = x.astype(conversion(x.dtype, dtype), copy=False)
     if x.dtype.kind != "f":
         raise TypeError(f"the mean of {x.dtype} is not defined: convert with .float() first")
     count = _count(x.shape, dim)
@@ -75,20 +88,20 @@ def mean(x, *, dim=None, keepdim=False):
 mean.derivatives(lambda g, x_shape, dim, keepdim: _back(g * (1.0 / builtins.max(_count(x_shape, dim), 1)), x_shape, dim, keepdim))
 
 
-def prod(x, dim=None, keepdim=False):
-    """The product (of all elements, or along one ``dim``), by halves: its derivatives are right where elements are 0."""
+def prod(x, dim=None, keepdim=False, *, dtype=None):
+    """The product (of all elements, or along one ``dim``), by halves: its derivatives are right where elements are 0. With
+    ``dtype`` the elements are converted to it first."""
     shape = x.shape
-    if x.dtype.kind in "biu":
-        x = ew.cast(x, dtype=np.int64)
+    x = in_dtype(x, np.int64 if dtype is None and x.dtype.kind in "biu" else dtype, "prod")
     if dim is None:
-        out = prod(reshape_to(x, shape=(-1,)), 0)
+        out = prod(reshape_to(x, shape=(-1,)), 0, dtype=dtype)
         return reshape_to(out, shape=(1,) * len(shape)) if keepdim else out
     dim = canonical_dim(dim, x.ndim, op="prod")
     if not shape:
         return x
     head = (slice(None),) * dim
     if not shape[dim]:
-        x = sum(x, dim=dim, keepdim=True) + 1
+        x = sum(x, dim=dim, keepdim=True, dtype=x.dtype) + 1
     while x.shape[dim] > 1:
         half = x.shape[dim] // 2
         product = slice_items(x, index=(*head, slice(0, half))) * slice_items(x, index=(*head, slice(half, 2 * half)))
@@ -113,21 +126,22 @@ def _require_elements(x, dim, name):
 
 @primitive
 def amax(x, *, dim=None, keepdim=False):
-    """The largest value; equal ones share the gradient."""
+    """The largest value; equal ones share the gradient, which is NaN where the value is."""
     _require_elements(x, dim, "maximum")
     return np.maximum.reduce(x, _axes(x, dim), keepdims=keepdim)
 
 
 @primitive
 def amin(x, *, dim=None, keepdim=False):
-    """The smallest value; equal ones share the gradient."""
+    """The smallest value; equal ones share the gradient, which is NaN where the value is."""
     _require_elements(x, dim, "minimum")
     return np.minimum.reduce(x, _axes(x, dim), keepdims=keepdim)
 
 
 def _share(g, x, out, dim, keepdim):
     ties = x == _kept(out, x.shape, dim, keepdim)
-    return ew.where(ties, _kept(g, x.shape, dim, keepdim) / sum(ties, dim=dim, keepdim=True), 0.0)
+    count = sum(ties, dim=dim, keepdim=True)  # 0 where the value is NaN, which is equal to nothing
+    return ties * (_kept(g, x.shape, dim, keepdim) / ew.where(count == 0, math.nan, count))
 
 
 amax.derivatives(_share)
@@ -210,6 +224,8 @@ def min(x, dim=None, keepdim=False):
 def var(x, dim=None, correction=1, keepdim=False, unbiased=None):
     """The variance, the sum of squared deviations divided by the number of elements less ``correction``; ``unbiased`` is PyTorch's
     older word for a correction of 1 or 0. Where nothing is left of the number it is infinite, and NaN of equal elements."""
+    if isinstance(dim, bool):  # PyTorch's older x.var(unbiased)
+        dim, unbiased = None, dim
     if unbiased is not None:
         correction = int(unbiased)
     canonical_dims(dim, x.ndim, op="var")
@@ -263,9 +279,11 @@ logsumexp.derivatives(
 
 
 @primitive
-def cumsum(x, *, dim):
-    """Running sums along ``dim``; of integers and booleans in int64."""
-    dtype = np.int64 if x.dtype.kind in "biu" else None
+def cumsum(x, *, dim, dtype=None):
+    """Running sums along ``dim``; of integers and booleans in int64. With ``dtype`` the elements are converted to it first."""
+    if dtype is not None:
+        x = x.astype(conversion(x.dtype, dtype), copy=False)
+    dtype = np.int64 if dtype is None and x.dtype.kind in "biu" else x.dtype
     return np.cumsum(x, canonical_dim(dim, x.ndim), dtype).reshape(x.shape)
 
 
@@ -274,21 +292,23 @@ cumsum.derivatives(lambda g, dim: flip(cumsum(flip(g, dims=(dim,)), dim=dim), di
 
 @primitive(promotes="float", name="norm")
 def euclidean_norm(x, *, dim=None, keepdim=False):
-    """The root of the sum of squares; its derivative at 0 is 0."""
+    """The root of the sum of squares; its derivatives at 0 are 0."""
     return np.sqrt(np.add.reduce(x * x, _axes(x, dim), keepdims=keepdim))
 
 
 def _norm_rule(g, x, out, dim, keepdim):
     out = _kept(out, x.shape, dim, keepdim)
-    return _kept(g, x.shape, dim, keepdim) * x / ew.where(out == 0, 1.0, out)
+    zero = out == 0
+    return ew.where(zero, 0.0, _kept(g, x.shape, dim, keepdim) / ew.where(zero, 1.0, out)) * x
 
 
 euclidean_norm.derivatives(_norm_rule)
 
 
-def norm(x, p=2, dim=None, keepdim=False):
+def norm(x, p=2, dim=None, keepdim=False, dtype=None):
     """The p-norm (sum |x|**p)**(1/p) over ``dim``; p = inf and -inf are the largest and smallest magnitude, 0 counts
-    what is not 0, "fro" is p = 2."""
+    what is not 0, "fro" is p = 2. With ``dtype`` the elements are converted to it first."""
+    x = in_dtype(x, dtype, "norm")
     if p in (2, "fro", None):
         return euclidean_norm(x, dim=dim, keepdim=keepdim)
     if isinstance(p, str):
@@ -301,7 +321,7 @@ def norm(x, p=2, dim=None, keepdim=False):
     if p == -float("inf"):
         return amin(size, dim=dim, keepdim=keepdim)
     if p == 0:
-        return sum(ew.where(x == 0, ew.zeros_like(size), ew.zeros_like(size) + 1), dim=dim, keepdim=keepdim)
+        return sum(ew.square(ew.sign(ew.where(x != x, 1.0, x))), dim=dim, keepdim=keepdim)
     if p < 0:
         zero = x == 0  # 1 / 0 is infinite, so that the norm is 0
         powers = ew.where(zero, float("inf"), ew.pow(ew.where(zero, 1.0, size), float(p)))

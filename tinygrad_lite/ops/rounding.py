@@ -40,29 +40,30 @@ trunc.derivatives(lambda g: zeros_like(g))
 round.derivatives(lambda g: zeros_like(g))
 
 
-def _check_divisor(x, y):
-    if np.asarray(y).dtype.kind in "biu" and not np.all(y):
+def _check_divisor(other):
+    if np.asarray(other).dtype.kind in "biu" and not np.all(other):
         raise ValueError("integers cannot be divided by zero; floats can")
 
 
 @primitive(broadcasts=True, promotes=True)
-def floor_divide(x, y):
-    """x / y rounded down, Python's ``//``; its derivative is 0."""
-    _check_divisor(x, y)
-    return np.floor_divide(x, y)
+def floor_divide(x, other):
+    """x / other rounded down, Python's ``//``; its derivative is 0."""
+    _check_divisor(other)
+    return np.floor_divide(x, other)
 
 
 floor_divide.derivatives(lambda g: zeros_like(g), lambda g: zeros_like(g))
 
 
 @primitive(broadcasts=True, promotes=True)
-def remainder(x, y):
-    """x - floor(x / y) y, Python's ``%``, with the sign of y. A primitive, for it is exact, and that difference is not."""
-    _check_divisor(x, y)
-    return np.remainder(x, y)
+def remainder(x, other):
+    """x - floor(x / other) other, Python's ``%``, with the sign of other. A primitive, for it is exact, and that difference is
+    not."""
+    _check_divisor(other)
+    return np.remainder(x, other)
 
 
-remainder.derivatives(lambda g: g, lambda g, x, y: -g * floor_divide(x, y))
+remainder.derivatives(lambda g: g, lambda g, x, other: -g * floor_divide(x, other))
 
 
 def rounded_quotient(x, y, mode):

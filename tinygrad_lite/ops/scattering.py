@@ -72,9 +72,15 @@ def _kept_of_source(g, x_shape, index, dim):
 scatter_at.derivatives(lambda g, index, dim: scatter_at(g, index, 0.0, dim=dim), None, _kept_of_source)
 
 
-def scatter(x, dim, index, src, reduce=None):
+def scatter(x, dim, index, src=None, reduce=None, *, value=None):
     """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays. ``reduce`` "add" or
-    "multiply" does that to what is there instead; ``src`` is a Tensor or a number."""
+    "multiply" does that to what is there instead. ``src`` is a Tensor or a number, which may also be given as ``value``."""
+    if (src is None) == (value is None):
+        raise TypeError("scatter: give src or value, one of the two")
+    if src is None:
+        if isinstance(value, (Value, np.ndarray)):
+            raise TypeError(f"scatter: value must be a number, got a {type(value).__name__} {tuple(value.shape)}: give it as src")
+        src = value
     if reduce is None:
         return scatter_at(x, index, _of_index_shape(src, index, x), dim=dim)
     if reduce not in ("add", "multiply"):

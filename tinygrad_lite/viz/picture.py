@@ -232,7 +232,7 @@ class _Builder:
             if upstream is not None:
                 arrows.append((self.at[upstream], shape, dtype, _output_name(upstream, key), argument))
             elif dtype is not None:
-                name = "" if declared.variadic or len(argument) == 1 else argument
+                name = argument if _tells(argument) and not declared.variadic else ""
                 where = {"group": group, "place": place} if beside else {}
                 start = self.add("constant", name, shape=tuple(shape), dtype=str(dtype), **where)
                 arrows.append((start, shape, dtype, "", argument))
@@ -262,9 +262,14 @@ def _common_start(lists):
     return start
 
 
+def _tells(argument):
+    """Whether the name of an argument says what it is; one letter does not."""
+    return len(argument) > 1 and argument != "other"
+
+
 def _says(node, argument):
-    """Whether a leaf says by its name which argument it is: ``cell.weight_ih`` is the weight. One letter says nothing."""
-    return len(argument) > 1 and node.kind != "op" and node.name.rsplit(".", 1)[-1].startswith(argument)
+    """Whether a leaf says by its name which argument it is: ``cell.weight_ih`` is the weight."""
+    return _tells(argument) and node.kind != "op" and node.name.rsplit(".", 1)[-1].startswith(argument)
 
 
 def _output_name(node, key):
