@@ -1,5 +1,7 @@
 """Layers that normalise samples, put borders around images, change sizes; an embedding's row of no word."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,16 @@ def test_an_upsampled_image():
     even = nn.Upsample((7, 9), mode="bilinear", align_corners=True)(plane).data[0, 0]
     np.testing.assert_allclose(even, np.add.outer(np.linspace(0, 3, 7), np.linspace(0, 4, 9)), atol=1e-12)  # exact of a plane
     assert F.interpolate(tl.arange(4).reshape(1, 1, 4), 2).tolist() == [[[0, 2]]]
+
+
+def test_the_nearest_pixel_is_exact_on_the_border_of_two():
+    """In float64 pixel i of m is pixel floor(i n / m) of n, also where i n / m is an integer, which i * (n / m) just misses."""
+    pairs = itertools.product(range(1, 60), range(1, 120))
+    missed = [(n, m) for n, m in pairs if (np.floor(np.arange(m) * (n / m)) != np.arange(m) * n // m).any()]
+    assert len(missed) > 20
+    for n, m in missed:
+        found = F.interpolate(tl.arange(n, dtype=np.float64).reshape(1, 1, n), m)
+        np.testing.assert_array_equal(found.data.ravel(), np.arange(m) * n // m)
 
 
 def test_weights_of_pixels_sum_to_one():
