@@ -64,6 +64,12 @@ def test_layer_norm_of_many_rows(shape, dtype, bound):
         np.testing.assert_allclose(actual.data, expected, rtol=0, atol=bound * max(1, np.abs(expected).max()))
 
 
+def test_a_group_of_one_value_is_its_mean():
+    """As long as there is more than one sample: of one alone it is taken for a mistake."""
+    x, bias = tl.Tensor(RNG.standard_normal((2, 3))), tl.Tensor(np.arange(3.0))
+    assert (F.group_norm(x, 3, None, bias).data == bias.data).all()
+
+
 def test_rms_norm_of_a_layer():
     layer, x = randomised(nn.RMSNorm((2, 3))), RNG.standard_normal((4, 2, 3))
     eps = np.finfo(np.float64).eps
