@@ -182,12 +182,10 @@ def test_every_length_of_a_row(length):
         check(np.random.default_rng(length), 1, 17, size, 17, (1,) * (len(size) - 1) + (3,), np.float32, padding=1)
 
 
-@pytest.mark.parametrize("length", [1000, 65_537, 300_001])
+@pytest.mark.parametrize("length", [3001, 65_537, 300_001])
 @pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (31, 1, 1), (4, 3, 1000), (7, 2, 1)])
 def test_long_sequences(length, kernel, stride, dilation):
-    """Against NumPy's convolution, of every stride-th pixel."""
-    if dilation * (kernel - 1) >= length:
-        pytest.skip("the kernel is longer")
+    """Against NumPy's convolution, of every stride-th pixel; the widest kernel is as long as the shortest sequence."""
     x, weight = drawn(np.random.default_rng(0), np.float64, (1, 1, length), (2, 1, kernel))
     out = tl.conv1d(x, weight, None, stride, 0, dilation)
     for o in range(2):

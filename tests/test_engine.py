@@ -12,7 +12,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite.graph import _leading_to
 from tinygrad_lite.primitive import primitive, registry
-from tinygrad_lite.record import extra_of
+from tinygrad_lite.record import Node, extra_of
 from tinygrad_lite.state import local
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NaNs are made on purpose
@@ -576,11 +576,14 @@ VIEWS = [
 def test_who_shares_memory_shares_its_history(function, recorded):
     x = leaf(2, 2) if recorded else leaf(2, 2).detach()
     out = function(x)
-    if np.shares_memory(out.data, x.data):
-        assert out.changed is x.changed
+    assert (out.changed is x.changed) == np.shares_memory(out.data, x.data)
 
 
 # -- the walk ----------------------------------------------------------------------------------------------------
+
+
+def nodes():
+    return sum(type(o) is Node for o in gc.get_objects())
 
 
 def chain(depth):
@@ -613,9 +616,13 @@ def test_fifty_thousand_deep_in_linear_time():
         gc.enable()
 
 
-def test_deep_graphs_without_backward_die_quietly():
-    _, out = chain(200_000)
+def test_deep_graphs_without_backward_die_quietly(capfd):
+    before = nodes()
+    x, out = chain(200_000)
+    assert nodes() - before > 200_000
     del out
+    assert nodes() - before <= 1 and capfd.readouterr() == ("", "")  # the leaf's own stays
+    assert x.is_leaf
 
 
 def test_gradients_are_kept_on_leaves_and_add_up():

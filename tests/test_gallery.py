@@ -45,8 +45,9 @@ UNSHOWN = {
 
 def test_scripts_are_found_by_their_numbers_and_names(capsys):
     assert gallery.find("36").name == gallery.find("translating").name == gallery.find("36_translating_dates").name
-    with pytest.raises(FileNotFoundError, match="several scripts"):
-        gallery.find("_")
+    assert gallery.find("hopfield").name == "07_hopfield"  # not 08_hopfield_capacity: the whole name goes before a part of one
+    with pytest.raises(FileNotFoundError, match=r"there are several scripts \(07_hopfield, 08_hop.*\) called .field"):
+        gallery.find("field")
     assert main(["zoo", "perpetuum"]) == 1
     assert "there is no script called 'perpetuum'" in capsys.readouterr().err
     assert main(["zoo"]) == 0

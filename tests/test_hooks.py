@@ -64,6 +64,18 @@ def test_removal_leaves_no_trace():
     assert seen == [1, 3] and layer._hooks is None
 
 
+@pytest.mark.parametrize("left", ["forward_pre_hook", "forward_hook", "full_backward_hook"])
+def test_removal_leaves_the_hooks_of_other_kinds(left):
+    layer, seen, handles = nn.Identity(), [], []
+    for kind in ("forward_pre_hook", "forward_hook", "full_backward_hook"):
+        handle = getattr(layer, f"register_{kind}")(lambda *given, kind=kind: seen.append(kind))
+        handles += [handle] * (kind != left)
+    for handle in handles:
+        handle.remove()
+    layer(ones(1, requires_grad=True)).sum().backward()
+    assert seen == [left]
+
+
 def test_a_hook_may_remove_itself():
     layer, seen = nn.Identity(), []
     handle = layer.register_forward_hook(lambda m, args, out: (seen.append(1), handle.remove())[0])

@@ -58,6 +58,13 @@ def test_the_seed_decides_what_examples_draw_whatever_the_loop_draws():
     assert a == b
 
 
+def test_no_two_batches_draw_the_same():
+    """What an example adds to its number differs: within a batch, from batch to batch, from epoch to epoch."""
+    loader = DataLoader(Noisy(), 3, seed=5)
+    drawn = [(x.data - index.data[:, None]).ravel() for _ in range(2) for x, index in loader]
+    assert len(np.unique(np.concatenate(drawn).round(5))) == 2 * 11 * 2
+
+
 def test_so_many_batches_are_prepared_ahead_and_by_one_other_thread():
     data, barrier = Noisy(40), threading.Event()
     batches = iter(DataLoader(data, 4, prefetch=3))

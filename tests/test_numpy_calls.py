@@ -23,7 +23,7 @@ RECORDED = {
     "var": [(np.var, C), (lambda x: np.var(x, 1, ddof=1), C), (lambda x: np.var(x, (0, 2), keepdims=True, correction=2), C)],
     "std": [(np.std, C), (lambda x: np.std(x, axis=-1, ddof=1), C)],
     "ptp": [(lambda x: np.ptp(x, 1), C)],
-    "average": [(np.average, A), (lambda x, w: np.average(x, 1, w), A, np.array([1.0, 2.0, 0.5, 1.5])),
+    "average": [(np.average, A), *[(lambda x, w, d=d: np.average(x, d, w), A, 0.5 + np.arange(A.shape[d])) for d in (0, 1, -1)],
                 (lambda x, w: np.average(x, weights=w), A, A**2 + 1)],
     "cumsum": [(np.cumsum, A), (lambda x: np.cumsum(x, axis=-1), C)],
     "diff": [(np.diff, V), (lambda x: np.diff(x, 2, 0), A), (lambda x: np.diff(x, 5), A)],

@@ -195,6 +195,15 @@ def test_an_earlier_forward_and_a_second_visit():
     assert p.wall >= p.inside
 
 
+def test_bytes_of_a_walk_are_read_and_written_once():
+    """A product's rule reads the cotangent and the other factor; a slice adds to a part of a gradient and touches no more."""
+    x, y = (tl.tensor(np.arange(4.0) + k, requires_grad=True) for k in (1, 2))
+    with tl.profile() as p:
+        (x[1:3] * y[:2]).backward(tl.ones(2, dtype=np.float64))
+    assert p.by_op()["mul", "backward"].bytes == 8 * 2 * (3 + 3)
+    assert p.by_op()["getitem", "backward"].bytes == 2 * 3 * 8 * 2
+
+
 def test_each_thread_has_its_own():
     inside, done, counted = threading.Event(), threading.Event(), []
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_lite import gallery
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -24,6 +26,17 @@ def test_the_commands_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = set(re.findall(r"`make ([a-z]+)`", README))
     assert named <= targets and {"demo", "test", "parity", "proof", "bench", "lint", "format", "clean"} <= targets
+
+
+def test_the_scripts_of_the_zoo_are_found():
+    named = re.findall(r"`tinygrad-lite zoo (\w+)`", README)
+    assert named and all(gallery.find(name) for name in named)
+
+
+def test_the_benchmarks_exist():
+    named = re.findall(r"`python -m benchmarks\.(\w+)`", README)
+    assert {"convolution", "networks", "recurrence"} <= set(named)
+    assert all((ROOT / "benchmarks" / name / "__main__.py").exists() for name in named)
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", README))))

@@ -1,5 +1,7 @@
 """Layers that normalise samples, put borders around images, change sizes; an embedding's row of no word."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,12 @@ def test_layer_norm_of_many_rows(shape, dtype, bound):
                              (layer.weight.grad, (g * hat).sum(flat)), (layer.bias.grad, g.astype(float).sum(flat))]:  # fmt: skip
         assert actual.dtype == dtype
         np.testing.assert_allclose(actual.data, expected, rtol=0, atol=bound * max(1, np.abs(expected).max()))
+
+
+def test_a_group_of_one_value_is_its_mean():
+    """As long as there is more than one sample: of one alone it is taken for a mistake."""
+    x, bias = tl.Tensor(RNG.standard_normal((2, 3))), tl.Tensor(np.arange(3.0))
+    assert (F.group_norm(x, 3, None, bias).data == bias.data).all()
 
 
 def test_rms_norm_of_a_layer():
@@ -154,6 +162,16 @@ def test_an_upsampled_image():
     even = nn.Upsample((7, 9), mode="bilinear", align_corners=True)(plane).data[0, 0]
     np.testing.assert_allclose(even, np.add.outer(np.linspace(0, 3, 7), np.linspace(0, 4, 9)), atol=1e-12)  # exact of a plane
     assert F.interpolate(tl.arange(4).reshape(1, 1, 4), 2).tolist() == [[[0, 2]]]
+
+
+def test_the_nearest_pixel_is_exact_on_the_border_of_two():
+    """In float64 pixel i of m is pixel floor(i n / m) of n, also where i n / m is an integer, which i * (n / m) just misses."""
+    pairs = itertools.product(range(1, 60), range(1, 120))
+    missed = [(n, m) for n, m in pairs if (np.floor(np.arange(m) * (n / m)) != np.arange(m) * n // m).any()]
+    assert len(missed) > 20
+    for n, m in missed:
+        found = F.interpolate(tl.arange(n, dtype=np.float64).reshape(1, 1, n), m)
+        np.testing.assert_array_equal(found.data.ravel(), np.arange(m) * n // m)
 
 
 def test_weights_of_pixels_sum_to_one():

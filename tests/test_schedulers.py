@@ -154,6 +154,7 @@ def test_fractions_of_epochs():
         (dict(patience=0, mode="max"), [1.0, 1.1, 1.1, 1.2], [2]),
         (dict(patience=0, threshold=0.2), [1.0, 0.85, 0.7], [1]),
         (dict(patience=0, threshold=0.2, threshold_mode="abs", mode="max"), [1.0, 1.1, 1.3], [1]),
+        (dict(patience=0, threshold=0.2, threshold_mode="abs"), [4.0, 3.9, 3.7], [1]),  # a fifth of 4.0 would be more
         (dict(patience=0, cooldown=2), [1.0, 2.0, 2.0, 2.0, 2.0], [1, 4]),
         (dict(patience=0), [float("nan"), 1.0, float("nan")], [0, 2]),
     ],

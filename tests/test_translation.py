@@ -29,41 +29,58 @@ def test_dates_in_all_forms():
 
 # -- beam search ---------------------------------------------------------------------------------------------------------
 
-TABLE = RNG.standard_normal((5, 5, 5))  # of the last two symbols
+OTHERS = [0, 1, 3, 4]  # the symbols beside 2, the end
 
 
-def following(symbols, before):
-    """Log-probabilities of a chain of second order; its state is the symbol before the last."""
-    log_p = TABLE[before.arrays[0], symbols]
-    return log_p - np.log(np.exp(log_p).sum(-1, keepdims=True)), Beams(symbols)
+def chain(seed):
+    """Log-probabilities of a chain of second order, the last two symbols -> the next; an end is rare at first, likely from 4 on."""
+    log_p = 2 * np.random.default_rng(seed).standard_normal((5, 5, 5))
+    log_p[:, :3, 2], log_p[:, 4, 2] = -4.0, 1.0
+    return log_p - np.log(np.exp(log_p).sum(-1, keepdims=True))
 
 
-def every_sequence(length):
-    """(log-probability, symbols) of all sequences of at most ``length``, with symbol 2 as the end."""
-    for n in range(length + 1):
-        for symbols in itertools.product([0, 1, 3, 4], repeat=n):
-            total, last, before = 0.0, 1, 0
-            for symbol in (*symbols, 2):
-                total += following(np.array([last]), Beams(np.array([before])))[0][0, symbol]
-                before, last = last, symbol
-            yield total, list(symbols)
+def searched(log_p, length, width):
+    """What the search finds; the state of a sequence is the symbol before its last."""
+    return beam_search(lambda symbols, b: (log_p[b.arrays[0], symbols], Beams(symbols)), Beams(np.array([0])), 1, 2, length, width)
+
+
+def total_of(log_p, symbols):
+    """The log-probability of ``symbols`` and the end behind them."""
+    places = [0, 1, *symbols, 2]
+    return sum(log_p[triple] for triple in zip(places, places[1:], places[2:]))
 
 
 def test_a_wide_beam_finds_the_likeliest_of_all_sequences():
-    total, symbols = max(every_sequence(4))
-    found, score = beam_search(following, Beams(np.array([0])), 1, 2, 4, width=200)
-    assert found == symbols and score == pytest.approx(total, rel=1e-12)
+    lengths = set()
+    for log_p in map(chain, range(20)):
+        every = [s for n in range(5) for s in itertools.product(OTHERS, repeat=n)]
+        likeliest = max(every, key=lambda symbols: total_of(log_p, symbols))
+        found, score = searched(log_p, 4, 300)
+        assert found == list(likeliest) and score == pytest.approx(total_of(log_p, likeliest), rel=1e-12)
+        lengths.add(len(found))
+    assert lengths >= {2, 3, 4}
 
 
-def test_a_wider_beam_is_never_worse_and_a_beam_of_one_is_greedy():
-    scores = [beam_search(following, Beams(np.array([0])), 1, 2, 6, width)[1] for width in (1, 5, 200)]
-    assert scores[0] <= scores[2] and scores[1] <= scores[2]
+def test_a_beam_of_one_is_greedy_and_a_wide_one_not_worse():
+    for log_p in map(chain, range(20)):
+        greedy = [0, 1]
+        for _ in range(4):
+            greedy.append(max(OTHERS, key=lambda symbol: log_p[greedy[-2], greedy[-1], symbol]))
+        ends = [greedy[2 : 2 + n] for n in range(5)]
+        found, score = searched(log_p, 4, 1)
+        assert found == max(ends, key=lambda symbols: total_of(log_p, symbols)) and score == pytest.approx(total_of(log_p, found))
+        assert searched(log_p, 4, 3)[1] <= searched(log_p, 4, 300)[1] >= score
+
+
+def test_a_sequence_that_never_ends_is_cut_where_it_costs_least():
     certain = np.full((3, 3), -50.0)
-    certain[0, 1] = certain[1, 1] = 0.0  # never ends by itself
-    found, _ = beam_search(lambda s, b: (certain[s], b), Beams(np.zeros(1)), 0, 2, 3, 1)
-    assert found in ([1, 1, 1], [])
+    certain[0, 1] = certain[1, 1] = 0.0
+    step = lambda symbols, b: (certain[symbols], b)
+    assert beam_search(step, Beams(np.zeros(1)), 0, 2, 3, 1) == ([], -50.0)  # as likely as any longer one
+    certain[:, 2] = -np.inf
+    assert beam_search(step, Beams(np.zeros(1)), 0, 2, 3, 1) == ([1, 1, 1], 0.0)
     with pytest.raises(ValueError, match="width must be 1 or more and length 0 or more, got 0 and 3"):
-        beam_search(following, Beams(np.array([0])), 1, 2, 3, 0)
+        beam_search(step, Beams(np.zeros(1)), 0, 2, 3, 0)
 
 
 # -- translation -------------------------------------------------------------------------------------------------------------

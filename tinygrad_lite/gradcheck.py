@@ -70,6 +70,8 @@ def gradcheck(f, *inputs, order=1, eps=1e-6, rtol=1e-4, atol=1e-6, seed=0):
     f       a function of Tensors that returns a Tensor or several
     inputs  Tensors, arrays or other arguments; floating ones are differentiated, as float64 copies
     order   1: the gradient of a random combination of the outputs; 2: the gradient of a random combination of that, too
+    eps     how far each element is moved to either side
+    seed    of the combinations
     Returns True; raises `GradcheckError` at the first element that differs by more than ``atol + rtol * |difference|``.
     """
     if order not in (1, 2):

@@ -473,6 +473,8 @@ def grad(outputs, inputs, grad_outputs=None, create_graph=False, allow_unused=Fa
     inputs        Tensors that require a gradient, leaves or not
     create_graph  record the walk, so that the result can be differentiated
     allow_unused  give None for an input that the outputs do not depend on; else that is an error
+    retain_graph  keep what the graph needs for another walk; by default as ``create_graph``
+    since         leave out all nodes of a smaller serial
     """
     inputs = _as_list(inputs)
     for k, x in enumerate(inputs):

@@ -213,12 +213,11 @@ def _maker(n, attributes, promotes, fused, residuals, view):
         if "{drop}" in line:
             continue
         indent, start, rest = line.partition("{each_line:")
-        copies = [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [line]
-        for copy in copies:
-            copy = re.sub(r"\{each:([^}]*)\}", lambda m: ", ".join(m[1].replace("0", str(i)) for i in range(n)), copy)
-            copy = re.sub(r"\{any:([^}]*)\}", lambda m: " or ".join(m[1].replace("0", str(i)) for i in range(n)), copy)
-            lines.append(re.sub(r"\{(\w+)\}", lambda m: words[m[1]], copy))
+        lines += [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [line]
     source, name = "\n".join(lines), f"<call of an op of {n} inputs>"
+    for mark, between in (("each", ", "), ("any", " or ")):
+        source = re.sub(rf"\{{{mark}:([^}}]*)\}}", lambda m: between.join(m[1].replace("0", str(i)) for i in range(n)), source)
+    source = re.sub(r"\{(\w+)\}", lambda m: words[m[1]], source)
     made = {}
     exec(compile(source, name, "exec"), globals(), made)
     return made["make"]

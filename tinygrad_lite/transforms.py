@@ -128,7 +128,10 @@ def _rows(out, fresh, create_graph):
 def jacobian(func, inputs, create_graph=False):
     """The Jacobian of ``func``, (*output.shape, *input.shape), one for each input if there are several.
 
-    With ``create_graph`` the inputs require a gradient, and the result can be differentiated towards them."""
+    func          a function of Tensors that returns a Tensor
+    inputs        a Tensor, or a tuple of them
+    create_graph  the inputs require a gradient, and the result can be differentiated towards them
+    """
     fresh, single = _fresh("jacobian", inputs)
     if create_graph:
         fresh = _as_list(inputs)
@@ -136,7 +139,8 @@ def jacobian(func, inputs, create_graph=False):
 
 
 def hessian(func, inputs, create_graph=False):
-    """The Hessian of a function with one scalar output, (*input.shape, *input.shape); of several inputs a tuple of rows."""
+    """The Hessian of a function with one scalar output, (*input.shape, *input.shape); of several inputs a tuple of rows.
+    Arguments as of `jacobian`."""
     _, grads, fresh, single = _first_gradient("hessian", func, inputs, create_graph)
     rows = [tuple(_rows(g, fresh, create_graph)) for g in _or_zeros(grads, fresh)]
     return rows[0][0] if single else tuple(rows)

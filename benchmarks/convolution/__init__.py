@@ -21,12 +21,19 @@ from .rows import NAMES, ROWS, Network, arrays, batch, first_weights  # noqa: F4
 TOLERANCE = {  # of the largest value, with the default precision; of losses relative, after some steps
     "output": 1e-5, "input": 1e-5, "weight": 3e-5, "bias": 1e-5, "loss": 1e-4,
 }  # fmt: skip
-FRAMEWORKS = {
-    OURS: Framework("tinygrad_lite", "tinygrad_lite", "tinygrad_lite", "convolution.ours"),
-    "torch": Framework("PyTorch eager", "torch", "torch", "convolution.pytorch"),
-    "torch_last": Framework("PyTorch channels_last", "torch", "torch", "convolution.pytorch_channels_last"),
-    "jax": Framework("JAX jit", "jax", "jax, jax.numpy", "convolution.jax_jit"),
-}
+
+
+def frameworks(suite):
+    """Those that a ``suite`` of images runs in, by modules of the same names."""
+    return {
+        OURS: Framework("tinygrad_lite", "tinygrad_lite", "tinygrad_lite", f"{suite}.ours"),
+        "torch": Framework("PyTorch eager", "torch", "torch", f"{suite}.pytorch"),
+        "torch_last": Framework("PyTorch channels_last", "torch", "torch", f"{suite}.pytorch_channels_last"),
+        "jax": Framework("JAX jit", "jax", "jax, jax.numpy", f"{suite}.jax_jit"),
+    }
+
+
+FRAMEWORKS = frameworks("convolution")
 PEERS = list(FRAMEWORKS)[1:]
 LAYOUTS = ("torch", "torch_last")  # the faster one of a row is what targets are about
 MEMORY, MEMORY_FRAMEWORKS, GROWTH = ("lenet", "small", "cnn5"), (OURS, *LAYOUTS), ()

@@ -6,10 +6,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from ..frameworks.jax_jit import threads  # noqa: F401
+from ..frameworks.jax_jit import cross_entropy, stepping, threads  # noqa: F401
 from ..layers import jax_jit
 from . import rows
 
@@ -92,7 +91,7 @@ def forward_loss(network, parameters, x, target):
             h = h.reshape(len(h), -1)
         else:
             h = pool(kind[:3], h, sizes[0], sizes[0]) if sizes else {"relu": jax.nn.relu, "tanh": jnp.tanh}[kind](h)
-    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(h), target[:, None], axis=1))
+    return cross_entropy(h, target)
 
 
 def training(row, x, target, layers):
@@ -104,11 +103,4 @@ def training(row, x, target, layers):
         loss, gradients = jax.value_and_grad(partial(forward_loss, row))(parameters, x, target)
         return jax.tree.map(lambda p, g: p - row.lr * g, parameters, gradients), loss
 
-    x, target = jnp.asarray(x), jnp.asarray(target.astype(np.int32))
-
-    def step():
-        nonlocal parameters
-        parameters, loss = run(parameters, x, target)
-        return float(loss)
-
-    return step
+    return stepping(run, parameters, x, target)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..layers.rows import LayerRow, both
+from ..layers.rows import LayerRow, both, cotangent  # noqa: F401  as rows.cotangent
 
 TARGETS = {  # what the ratio PyTorch / ours should reach with one thread: (forward, forward and backward)
     "pool": (1.5, 1.0),
@@ -115,11 +115,6 @@ def arrays(layer):
         given["weight"] = rng.standard_normal(layer.weight, np.float32) * np.float32(width)
         given["bias"] = rng.standard_normal(layer.weight[0] if "transpose" not in layer.op else layer.weight[1], np.float32)
     return given
-
-
-def cotangent(shape):
-    """The gradient that comes back into a layer whose output has ``shape``."""
-    return np.random.default_rng(1).standard_normal(shape, np.float32)
 
 
 def batch(network):

@@ -39,6 +39,11 @@ def chain(x, w):
     return lambda: jax.block_until_ready(gradients(x, w))[1]
 
 
+def cross_entropy(logits, target):
+    """The mean."""
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), target[:, None], axis=1))
+
+
 def forward_loss(row, parameters, x, target):
     """The loss of ``row``."""
     h = x
@@ -46,7 +51,7 @@ def forward_loss(row, parameters, x, target):
         h = ACTIVATIONS[activation](h @ parameters[2 * i] + parameters[2 * i + 1])
     if row.loss == "mse":
         return jnp.mean((h - target) ** 2)
-    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(h), target[:, None], axis=1))
+    return cross_entropy(h, target)
 
 
 def adam(row, parameters, gradients, means, squares, count):
@@ -58,6 +63,18 @@ def adam(row, parameters, gradients, means, squares, count):
     rate, scale = row.lr / (1 - beta1**count), 1 / (1 - beta2**count)
     parameters = [p - rate * m / (jnp.sqrt(s * scale) + rows.EPS) for p, m, s in zip(parameters, means, squares)]
     return parameters, means, squares, count
+
+
+def stepping(run, state, x, target):
+    """A step of ``run(state, x, target)`` -> (new state, loss), which overwrites the state; integer targets are 32 bits wide."""
+    x, target = jnp.asarray(x), jnp.asarray(target.astype(np.int32) if target.dtype.kind == "i" else target)
+
+    def step():
+        nonlocal state
+        state, loss = run(state, x, target)
+        return float(loss)
+
+    return step
 
 
 def training(row, x, target, layers):
@@ -73,11 +90,4 @@ def training(row, x, target, layers):
             return adam(row, state[0], gradients, *state[1:]), loss
         return ([p - row.lr * g for p, g in zip(state[0], gradients)],), loss
 
-    x, target = jnp.asarray(x), jnp.asarray(target.astype(np.int32) if row.loss == "cross_entropy" else target)
-
-    def step():
-        nonlocal state
-        state, loss = run(state, x, target)
-        return float(loss)
-
-    return step
+    return stepping(run, state, x, target)

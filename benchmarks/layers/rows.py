@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRow:
@@ -35,3 +37,8 @@ class LayerRow:
 def both(layer):
     """The two rows of a layer."""
     return layer, replace(layer, backward=True)
+
+
+def cotangent(shape):
+    """The gradient that comes back into a layer whose output has ``shape``; float32."""
+    return np.random.default_rng(1).standard_normal(shape, np.float32)

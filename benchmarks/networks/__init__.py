@@ -13,17 +13,12 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 
-from ..convolution import LAYOUTS, TOLERANCE
-from ..frameworks import OURS, Framework
+from ..convolution import LAYOUTS, TOLERANCE, frameworks
+from ..frameworks import OURS
 from ..layers import check
 from .rows import NAMES, RESNET, ROWS, TRAINED, Layer, batch, first_weights  # noqa: F401  a suite has NAMES
 
-FRAMEWORKS = {
-    OURS: Framework("tinygrad_lite", "tinygrad_lite", "tinygrad_lite", "networks.ours"),
-    "torch": Framework("PyTorch eager", "torch", "torch", "networks.pytorch"),
-    "torch_last": Framework("PyTorch channels_last", "torch", "torch", "networks.pytorch_channels_last"),
-    "jax": Framework("JAX jit", "jax", "jax, jax.numpy", "networks.jax_jit"),
-}
+FRAMEWORKS = frameworks("networks")
 PEERS = list(FRAMEWORKS)[1:]
 MEMORY, MEMORY_FRAMEWORKS, GROWTH = (TRAINED.key, RESNET.key), (OURS, *LAYOUTS), ()
 checked = partial(check.checked, tolerance=TOLERANCE)

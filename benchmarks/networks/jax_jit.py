@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from ..convolution.jax_jit import convolution, local_response_norm, pool
-from ..frameworks.jax_jit import threads  # noqa: F401
+from ..frameworks.jax_jit import cross_entropy, stepping, threads  # noqa: F401
 from ..layers import jax_jit
 from . import rows
 from .weights import MODULES, STAGES
@@ -116,11 +116,6 @@ def layer(row):
     return jax_jit.layer(op, arrays, rows.cotangent if row.backward else None)
 
 
-def cross_entropy(logits, target):
-    """The mean."""
-    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), target[:, None], axis=1))
-
-
 def training(row, x, target, weights):
     """A training step: its state is given to be overwritten, reading the loss waits for all."""
 
@@ -145,11 +140,4 @@ def training(row, x, target, weights):
     arrays = {name: jnp.array(array if array.ndim else array.astype(np.int32)) for name, array in weights.items()}
     buffers = {name: arrays.pop(name) for name in weights if of_batches(name)}
     state = (arrays, buffers, *([jax.tree.map(jnp.zeros_like, arrays)] if row.momentum else []))
-    x, target = jnp.asarray(x), jnp.asarray(target.astype(np.int32))
-
-    def step():
-        nonlocal state
-        state, loss = run(state, x, target)
-        return float(loss)
-
-    return step
+    return stepping(run, state, x, target)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..layers.rows import LayerRow
+from ..layers.rows import LayerRow, cotangent  # noqa: F401  as rows.cotangent
 from .weights import SHAPES
 
 CLASSES = {"lenet": 10, "resnet20": 10, "googlenet": 1000}
@@ -58,11 +58,6 @@ NAMES = {"lenet": [LENET.key], "resnet20": [RESNET.key], "inception": [INCEPTION
 def images(shape):
     """The input, the same at each step; float32."""
     return np.random.default_rng(0).standard_normal(shape, np.float32)
-
-
-def cotangent(shape):
-    """The gradient that comes back into an output of ``shape``."""
-    return np.random.default_rng(1).standard_normal(shape, np.float32)
 
 
 def batch(network):

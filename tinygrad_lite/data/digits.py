@@ -8,6 +8,9 @@ import numpy as np
 def load_digits(held_out=297, seed=0):
     """The 1,797 digits of 8x8 pixels (Alpaydin and Kaynak, 1998), shuffled and split so that each class has the same share.
 
+    held_out  so many are not for training
+    seed      of the order and the split
+
     Returns (images, labels), (images, labels) for training and held out: float32 (n, 64) in [0, 1], int64 (n).
     Needs scikit-learn (the extra "examples").
     """

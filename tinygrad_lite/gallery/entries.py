@@ -246,11 +246,13 @@ ENTRIES = (
 
 
 def find(name):
-    """The entry whose script is called ``name``, or its number, or the only one whose name contains it."""
-    found = [e for e in ENTRIES if name in (e.name, e.name.partition("_")[0])] or [e for e in ENTRIES if name.lower() in e.name]
+    """The entry whose script is called ``name``, with its number or without, or has it as number; or the only one whose name
+    contains it."""
+    number_and_name = lambda e: e.name.partition("_")[::2]
+    found = [e for e in ENTRIES if name in (e.name, *number_and_name(e))] or [e for e in ENTRIES if name.lower() in e.name]
     if len(found) != 1:
-        what = "no script" if not found else f"several scripts ({', '.join(e.name for e in found)})"
-        raise FileNotFoundError(f"zoo: there is {what} called {name!r}; `tinygrad-lite zoo` lists them all")
+        what = "is no script" if not found else f"are several scripts ({', '.join(e.name for e in found)})"
+        raise FileNotFoundError(f"zoo: there {what} called {name!r}; `tinygrad-lite zoo` lists them all")
     return found[0]
 
 

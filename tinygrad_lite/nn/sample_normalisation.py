@@ -69,6 +69,7 @@ class RMSNorm(_ShapeNorm):
 class GroupNorm(Module):
     """(x - mean) / sqrt(variance + eps) * weight + bias over each group of neighbouring channels (Wu and He, 2018).
 
+    num_groups    so many groups of equal size, of ``num_channels`` channels
     weight, bias  (num_channels), 1 and 0 at first; None with ``affine=False``, ``bias=False``
     """
 

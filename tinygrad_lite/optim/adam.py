@@ -9,6 +9,7 @@ from .optimizer import Optimizer, check_betas, not_negative
 class Adam(Optimizer):
     """Steps scaled by running means of the gradient and of its square (Kingma and Ba, 2015).
 
+    lr            the rate, a factor of the step
     betas         how much of each mean is kept at a step, 0 to 1
     eps           added to the root of the second mean
     weight_decay  times the parameter, added to the gradient; or, ``decoupled_weight_decay``, times lr taken off the parameter

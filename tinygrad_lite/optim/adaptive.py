@@ -13,6 +13,8 @@ class RMSprop(Optimizer):
     eps       added to the root
     momentum  keeps this share of the last step
     centered  divide by the standard deviation: the squared running mean of the gradient is taken off (Graves, 2013)
+
+    The other options are those of `Adam`.
     """
 
     fields = ("square", "mean", "velocity")
@@ -45,6 +47,8 @@ class Adagrad(Optimizer):
     lr_decay                   the rate of step t is lr / (1 + (t - 1) * lr_decay)
     initial_accumulator_value  the sum before the first step
     eps                        added to the root
+
+    The other options are those of `Adam`.
     """
 
     fields = ("sum", "step")
@@ -74,6 +78,8 @@ class Adadelta(Optimizer):
 
     rho  how much of the means is kept at a step
     eps  added to the means
+
+    The other options are those of `Adam`.
     """
 
     fields = ("square", "change")

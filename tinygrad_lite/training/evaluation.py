@@ -64,7 +64,9 @@ def pairs(batches, whose):
 def evaluate(model, loss, loader, metrics=ACCURACY):
     """Name -> mean over the examples of ``loader`` of "loss" and the metrics, in evaluation mode and without a graph.
 
-    metrics  name -> metric(outputs, target), a number for a batch; None for none
+    model, loss  outputs = model(inputs), loss(outputs, target) -> scalar Tensor
+    loader       batches (inputs, target)
+    metrics      name -> metric(outputs, target), a number for a batch; None for none
     """
     metrics, means = check_metrics(metrics), Means()
     modes = [(module, module.training) for module in model.modules()]

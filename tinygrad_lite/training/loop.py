@@ -101,11 +101,12 @@ def fit(
 ):
     """Train ``model`` for ``epochs`` and return its `History`.
 
+    optimizer       of its parameters
     loss            loss(outputs, target) -> scalar Tensor
     loader          batches (inputs, target), looped over once in each epoch
     held_out        a loader to evaluate on after each epoch
     metrics         name -> metric(outputs, target), a number, averaged over examples; None for tasks without one
-    progress        show a bar with the loss and the metrics
+    progress        show a bar with the loss and the metrics, called ``title``
     schedule        of the learning rate: its ``step()`` is called after each epoch, with ``schedule_each="batch"`` after each
                     batch; one that needs a value (ReduceLROnPlateau) gets the held-out loss, or the loss
     clip            the largest norm of all gradients together; longer ones are scaled to it (Pascanu et al., 2013)

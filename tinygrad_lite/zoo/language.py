@@ -118,6 +118,8 @@ class NGram:
     def __init__(self, n, n_symbols, alpha=0.1):
         if n < 1:
             raise ValueError(f"NGram: n must be 1 or more, got {n}")
+        if n_symbols**n >= 2**63:
+            raise ValueError(f"NGram: {n_symbols}**{n} different sequences have no numbers of 64 bits: take a smaller n")
         self.n, self.n_symbols, self.alpha = n, n_symbols, alpha
 
     def _numbers(self, codes):
