@@ -111,6 +111,7 @@ def test_drawing_follows_the_distribution():
         p[: 0 if top_k is None else 4 - top_k] = 0
         p /= p.sum()
         assert np.abs(np.bincount(drawn, minlength=4) / 2000 - p).max() < 4 * math.sqrt(0.25 / 2000)
+    assert set(language.sample(model, [0], 200, never=[3, 1])) == {0, 2}
 
 
 def test_bad_arguments_of_a_language_model():
