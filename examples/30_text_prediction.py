@@ -71,7 +71,7 @@ else:
     axes.plot(*zip(*points), "o-", color="black", label=f"network, held out: {points[-1][1]:.2f}")
     for n, value in counting.items():
         axes.axhline(value, ls=":", color=f"C{n}", label=f"counting {n} symbols: {value:.2f}")
-    axes.set(xlabel="step", ylabel="nats for each symbol", title=f"{options.kind} of {layers} x {size} units learns what comes next")
+    axes.set(xlabel="step", ylabel="nats a symbol", title=f"{options.kind}, {layers} x {size} units, learns what comes next")
     axes.legend(fontsize="small")
     options.out.mkdir(parents=True, exist_ok=True)
     figure.savefig(options.out / "curve.png", dpi=120)
