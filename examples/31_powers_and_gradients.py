@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from tqdm.auto import tqdm
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn
@@ -53,19 +54,18 @@ layers["clockwork, 1 to 128 steps"] = nn.ClockworkRNN(8, hidden, periods=[2**k f
 kinds = {name: lambda x, layer=layer: layer(x)[0][-1] for name, layer in layers.items()}
 kinds["skips of 10 steps"] = unrolled(nn.SkipCell(8, hidden, (1, 10)))
 kinds["large weights"], kinds["large weights, clipped"] = unrolled(wild), unrolled(wild, limit=1.0)
-for name, run in kinds.items():
+for name, run in (bar := tqdm(kinds.items(), unit="network", dynamic_ncols=True)):
     x = tl.randn(steps, 16, 8, requires_grad=True)
     run(x).sum().backward()
     curves[name] = np.linalg.norm(x.grad.data, axis=(1, 2))[::-1]
-    print(f"{name:26s} {steps - 1} steps back {curves[name][-1] / curves[name][0]:.1e} of the gradient is left")
+    bar.write(f"{name:26s} {steps - 1} steps back {curves[name][-1] / curves[name][0]:.1e} of the gradient is left")
 
 try:
     from matplotlib.figure import Figure
 except ImportError:
     print("for the picture: pip install 'tinygrad_lite[examples]'")
 else:
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True)
+    left, right = (figure := Figure(figsize=(12, 4.2), layout="constrained")).subplots(1, 2, sharex=True)
     for each, axes, label in ((powers, left, "largest eigenvalue {}"), (curves, right, "{}")):
         for name, curve in each.items():
             form = "--" if "clipped" in str(name) else "." if "clockwork" in str(name) else "-"

@@ -28,7 +28,7 @@ def adding():
 
 def copying():
     """A batch of the copy task: symbols as vectors, and the numbers of those to say."""
-    given, target = copy_memory(64, delay)
+    given, target = copy_memory(16, delay)
     return tl.Tensor(one_hot[given]), tl.Tensor(target.reshape(-1))
 
 
@@ -37,27 +37,28 @@ def said(outputs, target):
     return nn.functional.cross_entropy(outputs.reshape(-1, 9), target)
 
 
-def train(model, batch, loss, steps, name):
+def train(model, batch, loss, steps, name, lr):
     """The losses of ``steps`` of Adam."""
-    optimizer, losses = optim.Adam(model.parameters(), lr=5e-3), []
-    for _ in tqdm(range(steps), desc=name, unit="step", dynamic_ncols=True):
+    optimizer, losses = optim.Adam(model.parameters(), lr=lr), []
+    for _ in tqdm(range(100 if options.quick else steps), desc=name, unit="step", dynamic_ncols=True):
         x, target = batch()
         optimizer.zero_grad()
         value = loss(model(x), target)
         value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(value.item())
     print(f"{name}: {np.mean(losses[-20:]):.5f}")
     return losses
 
 
-steps, curves = 100 if options.quick else 2000, {"adding": {}, "copying": {}}
+curves = {"adding": {}, "copying": {}}
 for kind in ("RNN", "LSTM", "GRU"):
     tl.manual_seed(0)
     adder = sequences.ManyToOne(sequences.recurrent(kind, 2, 64, memory=1.0), 1)
-    curves["adding"][kind] = train(adder, adding, nn.functional.mse_loss, steps, f"adding, {kind}")
-    copier = sequences.ManyToMany(sequences.recurrent(kind, 10, 100), 9)
-    curves["copying"][kind] = train(copier, copying, said, steps, f"copying, {kind}")
+    curves["adding"][kind] = train(adder, adding, nn.functional.mse_loss, 1500, f"adding, {kind}", 5e-3)
+    copier = sequences.ManyToMany(sequences.recurrent(kind, 10, 64, memory=2.0), 9)
+    curves["copying"][kind] = train(copier, copying, said, 2000, f"copying, {kind}", 1e-2)
 guesses = {"adding": 1 / 6, "copying": 10 * math.log(8) / (delay + 20)}
 print(*(f"{task} without memory: {guess:.4f}" for task, guess in guesses.items()), sep="\n")
 

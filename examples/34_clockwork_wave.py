@@ -20,12 +20,13 @@ options = arguments.parse_args()
 
 target = tl.Tensor(wave()[:, None])
 silence = tl.zeros(*target.shape)
-models = {"clockwork": ("ClockworkRNN", 24, dict(periods=[1, 2, 4, 8, 16, 32, 64, 128])), "LSTM": ("LSTM", 9, {})}
+models = {"clockwork": ("ClockworkRNN", 27, dict(periods=[2**k for k in range(9)])), "LSTM": ("LSTM", 10, {})}
 made, steps = {}, 150 if options.quick else 3000
 for name, (kind, hidden, settings) in models.items():
     tl.manual_seed(0)
     model = sequences.ManyToMany(sequences.recurrent(kind, 1, hidden, **settings), 1)
-    weights = sum(int((p.data != 0).sum()) for p in model.parameters())  # without those between modules that do not hear each other
+    heard = [p for name, p in model.named_parameters() if "bias_hh" not in name]  # a unit has one bias, which is given as two
+    weights = sum(int((p.data != 0).sum()) for p in heard)  # without those between modules that do not hear each other
     optimizer, loss = optim.Adam(model.parameters(), lr=1e-2), nn.MSELoss()
     for _ in (bar := trange(steps, desc=name, unit="step", dynamic_ncols=True)):
         optimizer.zero_grad()

@@ -56,14 +56,15 @@ except ImportError:
 else:
     figure = Figure(figsize=(10, 5), layout="constrained")
     for axes, shape in zip(figure.subplots(2, 1), ((1, 1), (2, 2))):
-        text = sentiment.random_sentence(*shape, rng)[0].split()
+        text, praises = sentiment.random_sentence(*shape, rng)
+        text = text.split()
         codes = words.encode(" ".join(text))[:, None]
         with tl.no_grad():
             h, _ = model.layer(vectors(codes))
             share = tl.softmax(model.readout(h), -1).data[:, 0, 1]
         axes.bar(range(len(text)), share - 0.5, bottom=0.5, color=np.where(share > 0.5, "tab:green", "tab:red"))
         axes.set_xticks(range(len(text)), text, rotation=40, ha="right")
-        axes.set(ylim=(0, 1), ylabel="praise", title="what the network thinks after each word")
+        axes.set(ylim=(0, 1), ylabel="praise", title=f"after each word of a sentence that {'praises' if praises else 'blames'}")
     options.out.mkdir(parents=True, exist_ok=True)
     figure.savefig(options.out / "words.png", dpi=120)
     print("the picture:", options.out / "words.png")

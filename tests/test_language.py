@@ -112,6 +112,7 @@ def test_drawing_follows_the_distribution():
         p[: 0 if top_k is None else 4 - top_k] = 0
         p /= p.sum()
         assert np.abs(np.bincount(drawn, minlength=4) / 2000 - p).max() < 4 * math.sqrt(0.25 / 2000)
+    assert set(language.sample(model, [0], 200, never=[3, 1])) == {0, 2}
 
 
 def test_the_state_is_carried_from_piece_to_piece():

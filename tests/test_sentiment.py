@@ -1,5 +1,7 @@
 """Sentences that praise or blame, and who understands them."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,9 @@ def test_a_gated_network_understands_longer_and_deeper_sentences():
         optimizer.zero_grad()
         loss(model(vectors(codes), lengths), tl.Tensor(praises)).backward()
         optimizer.step()
-    for clauses, denials in (((1, 2, 3), (0, 1, 2)), ((4, 5, 6), (0, 1, 2)), ((4, 5, 6), (3, 4))):
+    good, bad = ([words.encode(word)[0] for word in part] for part in (sentiment.PRAISE, sentiment.BLAME))
+    for clauses, denials in itertools.product(((1, 2, 3), (4, 5, 6)), ((0, 1, 2), (3, 4))):
         codes, lengths, praises = batch(500, clauses, denials)
-        assert np.mean(model(vectors(codes), lengths).data.argmax(1) == praises) > 0.95
+        counted = np.isin(codes, good).sum(0) > np.isin(codes, bad).sum(0)  # who counts words, and knows no order
+        right, by_words = (np.mean(said == praises) for said in (model(vectors(codes), lengths).data.argmax(1), counted))
+        assert right > 0.95 > 0.7 > by_words, (clauses, denials, right, by_words)

@@ -23,7 +23,9 @@ def test_dates_in_all_forms():
     assert [dates.ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 31)] == [
         "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "31st",
     ]  # fmt: skip
-    for text, iso in dates.random_dates(200, RNG):
+    drawn = [dates.random_dates(200, held_out, RNG) for held_out in (False, True)]
+    assert not {iso for _, iso in drawn[0]} & {iso for _, iso in drawn[1]}
+    for text, iso in drawn[0] + drawn[1]:
         assert text in [dates.written(datetime.date.fromisoformat(iso), form) for form in dates.FORMS]
 
 
@@ -117,19 +119,22 @@ def test_what_is_written_greedily_is_what_teacher_forcing_says():
     assert stays.argmax(-1).tolist() == symbols and weights.shape == (len(symbols) + 1, 3)
 
 
-def test_dates_are_translated():
-    rng, digits = np.random.default_rng(1), "0123456789-"
-    read = Vocabulary("".join(dates.MONTHS + dates.DAYS) + "0123456789 ,./'thofnds")
-    tl.manual_seed(0)
-    model = EncoderDecoder(len(read), 3 + len(digits), 48)
-    optimizer = optim.Adam(model.parameters(), lr=4e-3)
-    for _ in range(250):
-        pairs = dates.random_dates(64, rng)
-        source, lengths = padded([read.encode(text) for text, _ in pairs])
-        target, _ = padded([[START, *(3 + digits.index(c) for c in iso), END] for _, iso in pairs])
-        optimizer.zero_grad()
-        translation_loss(model(source, lengths, target[:-1])[0], target[1:]).backward()
-        optimizer.step()
-    held_out = dates.random_dates(60, rng)
-    written = ["".join(digits[s - 3] for s in model.write(read.encode(text), 12)[0]) for text, _ in held_out]
-    assert np.mean([w == iso for w, (_, iso) in zip(written, held_out)]) > 0.95
+def test_dates_are_translated_with_attention_and_hardly_without():
+    """Of days that are held out, as many as are right at all; the same number of steps for both."""
+    digits, read = "0123456789-", Vocabulary("".join(dates.MONTHS + dates.DAYS) + "0123456789 ,./'thofnds")
+    right = {}
+    for attention in (True, False):
+        tl.manual_seed(0)
+        rng, model = np.random.default_rng(1), EncoderDecoder(len(read), 3 + len(digits), 48, attention)
+        optimizer = optim.Adam(model.parameters(), lr=4e-3)
+        for _ in range(250):
+            pairs = dates.random_dates(64, rng=rng)
+            source, lengths = padded([read.encode(text) for text, _ in pairs])
+            target, _ = padded([[START, *(3 + digits.index(c) for c in iso), END] for _, iso in pairs])
+            optimizer.zero_grad()
+            translation_loss(model(source, lengths, target[:-1])[0], target[1:]).backward()
+            optimizer.step()
+        held_out = dates.random_dates(60, True, rng)
+        written = ["".join(digits[s - 3] for s in model.write(read.encode(text), 12, width=3)[0]) for text, _ in held_out]
+        right[attention] = np.mean([w == iso for w, (_, iso) in zip(written, held_out)])
+    assert right[True] > 0.95 and right[False] < 0.5, right

@@ -146,20 +146,22 @@ def test_expressions():
         random_expression(-1)
 
 
-def test_a_tree_network_learns_logic_and_holds_for_deeper_expressions():
+@pytest.mark.parametrize(("kind", "form", "steps"), [(TreeLSTM, labelled, 300), (RecursiveNetwork, binary, 600)])
+def test_a_tree_network_learns_logic_and_holds_for_deeper_expressions(kind, form, steps):
     tl.manual_seed(0)
     rng = np.random.default_rng(1)
-    net, readout, loss = TreeLSTM(6, 16), nn.Linear(16, 2), nn.CrossEntropyLoss()
+    net, readout, loss = kind(6, 16), nn.Linear(16, 2), nn.CrossEntropyLoss()
     optimizer = optim.Adam([*net.parameters(), *readout.parameters()], lr=1e-2)
 
-    def batch(depths):
-        drawn = [random_expression(int(rng.choice(depths)), rng) for _ in range(64)]
-        return [labelled(e) for e in drawn], np.array([int(value_of(e)) for e in drawn])
+    def batch(depths, n=64):
+        drawn = [random_expression(int(rng.choice(depths)), rng) for _ in range(n)]
+        return [form(e) for e in drawn], np.array([int(value_of(e)) for e in drawn])
 
-    for _ in range(300):
+    for _ in range(steps):
         forest, truth = batch((1, 2, 3))
         optimizer.zero_grad()
         loss(readout(net(forest)), tl.Tensor(truth)).backward()
         optimizer.step()
-    right = [np.mean(readout(net(forest)).data.argmax(1) == truth) for forest, truth in (batch((5, 6, 7)) for _ in range(5))]
-    assert np.mean(right) > 0.95, right
+    forest, truth = batch((5, 6, 7), 320)
+    right = np.mean(readout(net(forest)).data.argmax(1) == truth)
+    assert right > 0.95 > 0.65 > max(truth.mean(), 1 - truth.mean()), right  # who always says the same

@@ -1,18 +1,18 @@
-"""What recurrent networks are for: forecasts, films, sequences of any length; the data, and who learns them."""
+"""What recurrent networks are for: films and sequences of any length; the data, and who learns them."""
 
 import numpy as np
 import pytest
 
 import tinygrad_lite as tl
-from tinygrad_lite import data, nn, optim
-from tinygrad_lite.data.sequences import adding_problem, parity
+from tinygrad_lite import nn, optim
+from tinygrad_lite.data.sequences import adding_problem, lamp, parity
 from tinygrad_lite.data.shapes import SHAPES, STEPS, mask, moving_shapes
 from tinygrad_lite.zoo import VideoCNN, sequences
 
 
-def train(model, draw, loss, steps, lr=5e-3, weight_decay=0.0):
+def train(model, draw, loss, steps, lr=5e-3):
     """``steps`` of Adam on draw(step) -> (arguments of the model, right answers), at a rate that falls from half of them on."""
-    optimizer = optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+    optimizer = optim.Adam(model.parameters(), lr=lr)
     for step in range(steps):
         arguments, right = draw(step)
         optimizer.lr = lr * min(1, 2 - 2 * step / steps)
@@ -54,36 +54,29 @@ def test_parity_and_adding_of_different_lengths():
     for b, n in enumerate(lengths):
         first, second = np.flatnonzero(x[:, b, 1])
         assert first < n // 2 <= second < n and target[b, 0] == pytest.approx(x[first, b, 0] + x[second, b, 0])
-    for lengths in ([2, 0], [], 3):
-        with pytest.raises(ValueError, match="parity: lengths must be integers of 1 or more"):
-            parity(lengths)
+    for task in (parity, lamp):
+        for lengths in ([2, 0], [], 3):
+            with pytest.raises(ValueError, match=f"{task.__name__}: lengths must be integers of 1 or more"):
+                task(lengths)
     with pytest.raises(ValueError, match="2 steps or more, got 1"):
         adding_problem(2, np.array([5, 1]))
 
 
+def test_a_lamp_is_as_it_was_switched():
+    lengths = np.tile([1, 7, 30, 100], 50)
+    x, lit = lamp(lengths, np.random.default_rng(0))
+    assert x.shape == (100, 200, 3) and x.dtype == np.float32 and 70 < lit.sum() < 130
+    for b, n in enumerate(lengths):
+        assert not x[n:, b].any() and x[:n, b].sum(-1).max() == 1 and x[0, b, :2].any()
+        state = None
+        for on, off, over in x[:n, b]:
+            state = True if on else False if off else not state if over else state
+        assert state == lit[b]
+    shares = x[1:, lengths == 100].mean((0, 1))
+    np.testing.assert_allclose(shares, [0.1, 0.1, 0.3], atol=0.02)
+
+
 # -- who learns them -------------------------------------------------------------------------------------------------------
-
-
-def test_an_lstm_forecasts_sunspots_as_well_as_a_line_and_far_better_than_naive_ones():
-    years, numbers = data.load_sunspots()
-    held_out, centre = years[12:] > 1920, numbers[years <= 1920].mean()
-    rows, following = data.windows((numbers - centre) / 100, 12)
-    rows, rng, said = rows[:, 0], np.random.default_rng(0), []
-    x = np.ascontiguousarray(rows.T[..., None])
-
-    def draw(_):
-        chosen = rng.choice(np.flatnonzero(~held_out), 32)
-        return (tl.Tensor(x[:, chosen]),), following[chosen]
-
-    for seed in range(3):
-        tl.manual_seed(seed)
-        model = train(sequences.ManyToOne(nn.LSTM(1, 16), 1), draw, nn.functional.mse_loss, 420, weight_decay=1e-3)
-        said.append(model(tl.Tensor(x)).data)
-    columns = np.column_stack([rows, np.ones(len(rows))])
-    line = columns @ np.linalg.lstsq(columns[~held_out], following[~held_out], rcond=None)[0]
-    methods = {"last": rows[:, -1:], "season": rows[:, -11:-10], "line": line, "lstm": np.mean(said, 0)}
-    error = {name: 100 * np.sqrt(np.mean((value - following)[held_out] ** 2)) for name, value in methods.items()}
-    assert error["lstm"] < 0.7 * min(error["last"], error["season"]) and error["lstm"] < 1.1 * error["line"], error
 
 
 def network_for_films(form, outputs, **both_ways):
@@ -151,6 +144,18 @@ def of_any_length(task, loss, features, outputs, shortest, longest):
         return (tl.Tensor(x), lengths), right
 
     return train(model, draw, loss, 1000)
+
+
+@pytest.mark.parametrize(("shortest", "longest"), [(1, 10), (40, 60)])
+def test_a_lamp_learned_from_short_sequences_or_from_long_ones_holds_for_all(shortest, longest):
+    model, rng = of_any_length(lamp, nn.functional.cross_entropy, 3, 2, shortest, longest), np.random.default_rng(1)
+    for n in (2, 5, 15, 35, 80, 300):
+        x, lit = lamp(np.full(1000, n), rng)
+        set_at = x[..., 0] - x[..., 1]
+        last = n - 1 - np.argmax(set_at[::-1] != 0, 0)
+        without_over = np.mean((set_at[last, np.arange(1000)] > 0) == lit)  # who knows the last "on" or "off" only
+        right = np.mean(model(tl.Tensor(x)).data.argmax(1) == lit)
+        assert right > 0.99 > 0.75 > without_over, f"{n}: {right}, {without_over}"
 
 
 def test_parity_learned_on_ten_bits_holds_for_three_hundred():

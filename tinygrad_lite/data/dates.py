@@ -34,10 +34,13 @@ def written(date, form):
     )  # fmt: skip
 
 
-def random_dates(n, rng=None):
-    """``n`` pairs (as written, "2021-03-05"): a date from 1950 to 2049 in one of FORMS."""
+def random_dates(n, held_out=False, rng=None):
+    """``n`` pairs (as written, "2021-03-05"): a date from 1950 to 2049 in one of FORMS. Every fifth day is drawn only if
+    ``held_out``, and the others only if not."""
     rng, pairs = rng or generator(), []
-    for _ in range(n):
-        date = datetime.date.fromordinal(int(rng.integers(FIRST.toordinal(), LAST.toordinal() + 1)))
-        pairs.append((written(date, FORMS[rng.integers(len(FORMS))]), date.isoformat()))
+    while len(pairs) < n:
+        day = int(rng.integers(FIRST.toordinal(), LAST.toordinal() + 1))
+        if (day % 5 == 0) == held_out:
+            date = datetime.date.fromordinal(day)
+            pairs.append((written(date, FORMS[rng.integers(len(FORMS))]), date.isoformat()))
     return pairs

@@ -46,13 +46,33 @@ def copy_memory(batch, delay, symbols=8, length=10, rng=None):
 def parity(lengths, rng=None):
     """(x (steps, batch, 1) float32, class (batch)): bits as -1 and 1, and whether the number of ones is odd; behind the end of a
     sequence, ``lengths`` (batch), x is 0. Any bit that is missed makes the answer a guess."""
-    lengths = np.asarray(lengths)
-    if lengths.ndim != 1 or not lengths.size or lengths.min() < 1:
-        raise ValueError(f"parity: lengths must be integers of 1 or more, one for each sequence, got {lengths.tolist()}")
+    lengths = _lengths("parity", lengths)
     rng = rng or generator()
     bits = rng.integers(0, 2, (lengths.max(), len(lengths)))
     within = np.arange(lengths.max())[:, None] < lengths
     return np.where(within, 2 * bits - 1, 0)[..., None].astype(np.float32), np.sum(bits * within, 0) % 2
+
+
+def lamp(lengths, rng=None):
+    """(x (steps, batch, 3) float32, class (batch)): a lamp is switched on, off or over, a feature for each, or left alone; is it on
+    at the end? It is switched on or off in the first step and in one of five behind it, over in three of ten. Behind the end of a
+    sequence, ``lengths`` (batch), it is left alone. What came before the last "on" or "off" does not count."""
+    lengths = _lengths("lamp", lengths)
+    rng = rng or generator()
+    drawn = rng.choice(4, (lengths.max(), len(lengths)), p=(0.1, 0.1, 0.3, 0.5))
+    drawn[0] = rng.integers(0, 2, len(lengths))
+    drawn[np.arange(lengths.max())[:, None] >= lengths] = 3
+    lit = drawn[0] == 0
+    for now in drawn:
+        lit = np.where(now < 2, now == 0, lit ^ (now == 2))
+    return np.eye(4, 3, dtype=np.float32)[drawn], lit.astype(np.int64)
+
+
+def _lengths(name, lengths):
+    lengths = np.asarray(lengths)
+    if lengths.ndim != 1 or not lengths.size or lengths.min() < 1:
+        raise ValueError(f"{name}: lengths must be integers of 1 or more, one for each sequence, got {lengths.tolist()}")
+    return lengths
 
 
 def latching(batch, steps, noise=0.2, rng=None):

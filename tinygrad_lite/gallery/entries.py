@@ -148,9 +148,9 @@ ENTRIES = (
     ),
     Entry(
         "30_text_prediction",
-        "zoo.LanguageModel, zoo.NGram",
+        "zoo.LanguageModel, zoo.KneserNey",
         "p(x(t+1) | x(1), ..., x(t)) = softmax(V h(t) + c),  h(t) = LSTM(x(t), h(t-1))",
-        "A recurrent network that reads a text character by character learns to write.",
+        "A recurrent network that reads a text character by character, or word by word, learns to write.",
     ),
     Entry(
         "31_powers_and_gradients",
@@ -198,7 +198,7 @@ ENTRIES = (
         "38_forecasting_sunspots",
         "nn.LSTM, zoo.ManyToOne",
         "many inputs, one output: y(t+1) = V h(t) + c",
-        "A recurrent network predicts a series.",
+        "A recurrent network predicts a series better than naive ways, and as well as the best of lines.",
     ),
     Entry(
         "39_video",

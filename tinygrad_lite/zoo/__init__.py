@@ -7,7 +7,7 @@ from .captioning import Captioner
 from .hebbian import Hebbian
 from .hopfield import Hopfield, Recall
 from .inception import GoogLeNet, GoogLeNetOutputs, Inception, googlenet_loss
-from .language import LanguageModel, NGram
+from .language import KneserNey, LanguageModel, NGram
 from .lenet import LeNet5
 from .mcculloch_pitts import BooleanNetwork, McCullochPitts
 from .mlp import MultilayerPerceptron

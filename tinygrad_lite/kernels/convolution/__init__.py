@@ -196,8 +196,10 @@ def _by_rows(used, x, factors, bias, relu, row_length, out):
     vectors = registers if registers in (1, 3) else 2
     blocks = -(-channels // min(vector.ROWS, (vector.REGISTERS - 2 - vectors) // vectors))
     rows = -(-channels // blocks)
-    first = [min(b * rows, channels - rows) for b in range(blocks)]
-    weight = np.ascontiguousarray(np.stack([factors[:, :, o : o + rows] for o in first], 1), out.dtype)
+    weight = empty((groups, blocks, depth, rows), out.dtype)
+    for b in range(blocks):
+        o = min(b * rows, channels - rows)  # the last overlaps the one before
+        weight[:, b] = factors[:, :, o : o + rows]
     added = np.zeros((groups, channels), out.dtype) if bias is None else np.ascontiguousarray(bias.reshape(groups, channels))
     pieces = math.prod(out.shape[:2]) * (out.shape[3] // row_length) * -(-registers // (vectors * loops.PIECE))
     n_threads = min(threads.worth(out.size * depth // 8), pieces)
