@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import located
-from ..state import local
+from ..errors import composed
 from .activation import softmax
 from .dropouts import dropout
 from .elementwise import where
@@ -33,6 +32,7 @@ def attention_weights(query, key, mask=None, scale=None):
     return where(blind, 0.0, softmax(where(blind, 0.0, logits), dim=-1))
 
 
+@composed
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """softmax(query key^T / sqrt(E)) value (Vaswani et al., 2017).
 
@@ -45,21 +45,20 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     scale      what the products are multiplied by in the place of 1 / sqrt(E)
     Returns (..., L, V); zeros for a query that sees no key.
     """
-    op = located("scaled_dot_product_attention", local.state)
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.ndim < 2 or x.dtype != query.dtype or x.dtype.kind != "f":
             what = f"{tuple(x.shape)} {x.dtype}, query is {tuple(query.shape)} {query.dtype}"
-            raise ValueError(f"{op}: {name} must be (..., places, features) of the floats of query, got {what}")
+            raise ValueError(f"{name} must be (..., places, features) of the floats of query, got {what}")
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ValueError(
-            f"{op}: query {tuple(query.shape)} and key {tuple(key.shape)} must agree in the last size, "
+            f"query {tuple(query.shape)} and key {tuple(key.shape)} must agree in the last size, "
             f"key and value {tuple(value.shape)} in the one before it"
         )
     if attn_mask is not None and attn_mask.dtype not in (np.bool_, query.dtype):
-        raise TypeError(f"{op}: attn_mask must be boolean or {query.dtype} as query is, got {attn_mask.dtype}")
+        raise TypeError(f"attn_mask must be boolean or {query.dtype} as query is, got {attn_mask.dtype}")
     if is_causal:
         if attn_mask is not None:
-            raise ValueError(f"{op}: is_causal makes the mask: give it without attn_mask")
+            raise ValueError("is_causal makes the mask: give it without attn_mask")
         attn_mask = np.tri(query.shape[-2], key.shape[-2], dtype=bool)
     weights = dropout(attention_weights(query, key, attn_mask, scale), dropout_p)
     return matmul_nd(weights, value)

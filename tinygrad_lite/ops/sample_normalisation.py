@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..errors import located
+from ..errors import composed
 from ..record import Value, new_tensor
 from ..state import local
 from .elementwise import clamp, sqrt, square
@@ -18,22 +18,22 @@ from .shape import reshape_to
 __all__ = ["group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
 
-def _check(op, x, **scales):
+def _check(x, **scales):
     """``x`` must be float32 or float64; ``scales`` are (array or None, expected shape)."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        raise TypeError(f"{located(op, local.state)}: x must be float32 or float64, got {x.dtype}")
+        raise TypeError(f"x must be float32 or float64, got {x.dtype}")
     for name, (scale, shape) in scales.items():
         if scale is not None and (tuple(scale.shape) != shape or scale.dtype != x.dtype):
             what = f"{tuple(scale.shape)} {scale.dtype}, expected {shape} {x.dtype}"
-            raise ValueError(f"{located(op, local.state)}: {name} is {what} for x {tuple(x.shape)}")
+            raise ValueError(f"{name} is {what} for x {tuple(x.shape)}")
 
 
-def _check_features(op, x, normalized_shape, weight, bias=None):
+def _check_features(x, normalized_shape, weight, bias=None):
     """``normalized_shape`` as a tuple: the last sizes of ``x``."""
     shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
     if not shape or tuple(x.shape[builtins.max(x.ndim - len(shape), 0) :]) != shape:
-        raise ValueError(f"{located(op, local.state)}: normalized_shape is {shape}, which x {tuple(x.shape)} does not end with")
-    _check(op, x, weight=(weight, shape), bias=(bias, shape))
+        raise ValueError(f"normalized_shape is {shape}, which x {tuple(x.shape)} does not end with")
+    _check(x, weight=(weight, shape), bias=(bias, shape))
     return shape
 
 
@@ -55,6 +55,7 @@ def _affine(out, weight, bias, shape):
     return out if bias is None else out + reshape_to(bias, shape=shape)
 
 
+@composed
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(variance + eps) * weight + bias over the last dimensions of each sample (Ba et al., 2016).
 
@@ -62,17 +63,18 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     normalized_shape  the last sizes of ``input``, or the last one alone
     weight, bias      (*normalized_shape) or None
     """
-    shape = _check_features("layer_norm", input, normalized_shape, weight, bias)
+    shape = _check_features(input, normalized_shape, weight, bias)
     out, _, _ = _standardised(input, math.prod(input.shape[: input.ndim - len(shape)]), eps)
     return _affine(out, weight, bias, shape)
 
 
+@composed
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / sqrt(mean(x**2) + eps) * weight over the last dimensions of each sample (Zhang and Sennrich, 2019).
 
     Arguments as of `layer_norm`; without an ``eps`` it is the distance from 1 to the next number of the dtype.
     """
-    shape = _check_features("rms_norm", input, normalized_shape, weight)
+    shape = _check_features(input, normalized_shape, weight)
     eps = float(np.finfo(input.dtype).eps) if eps is None else eps
     if 0 in shape:
         return input - input
@@ -81,6 +83,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return out if weight is None else out * weight
 
 
+@composed
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(variance + eps) * weight + bias over each group of neighbouring channels (Wu and He, 2018).
 
@@ -88,19 +91,19 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     num_groups    the channels in so many groups of equal size
     weight, bias  (channels) or None
     """
-    where = located("group_norm", local.state)
     if input.ndim < 2:
-        raise ValueError(f"{where}: x must be (batch, channels, ...), got {tuple(input.shape)}")
+        raise ValueError(f"x must be (batch, channels, ...), got {tuple(input.shape)}")
     batch, channels, *rest = input.shape
     if num_groups < 1 or channels % num_groups:
-        raise ValueError(f"{where}: {channels} channels do not divide into {num_groups} groups of equal size")
-    _check("group_norm", input, weight=(weight, (channels,)), bias=(bias, (channels,)))
+        raise ValueError(f"{channels} channels do not divide into {num_groups} groups of equal size")
+    _check(input, weight=(weight, (channels,)), bias=(bias, (channels,)))
     if batch * (channels // num_groups) * math.prod(rest) == 1:
-        raise ValueError(f"{where}: there must be more than one value in a group, x is {tuple(input.shape)}")
+        raise ValueError(f"there must be more than one value in a group, x is {tuple(input.shape)}")
     out, _, _ = _standardised(input, batch * num_groups, eps)
     return _affine(out, weight, bias, (channels, *(1,) * len(rest)))
 
 
+@composed
 def instance_norm(
     input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5
 ):  # fmt: skip
@@ -112,17 +115,16 @@ def instance_norm(
     use_input_stats            take mean and variance of ``input``, and move the running ones towards their averages over the batch:
                                running += momentum * (new - running); else the running ones are taken
     """
-    where = located("instance_norm", local.state)
     if input.ndim < 3:
-        raise ValueError(f"{where}: x must be (batch, channels, places, ...), got {tuple(input.shape)}")
+        raise ValueError(f"x must be (batch, channels, places, ...), got {tuple(input.shape)}")
     batch, channels, *rest = input.shape
-    _check("instance_norm", input, weight=(weight, (channels,)), bias=(bias, (channels,)))
+    _check(input, weight=(weight, (channels,)), bias=(bias, (channels,)))
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise ValueError(f"{where}: running_mean and running_var are needed without use_input_stats")
+            raise ValueError("running_mean and running_var are needed without use_input_stats")
         return normalise_by(input, running_mean, running_var, weight, bias, eps=eps)
     if math.prod(rest) == 1:
-        raise ValueError(f"{where}: there must be more than one place in each channel, x is {tuple(input.shape)}")
+        raise ValueError(f"there must be more than one place in each channel, x is {tuple(input.shape)}")
     out, means, variances = _standardised(input, batch * channels, eps)
     if running_mean is not None and means is not None and not local.state.recomputing:
         new = [mean(reshape_to(_array(v), shape=(batch, channels)), dim=0) for v in (means, variances)]
@@ -134,6 +136,7 @@ def _array(x):
     return x.data if isinstance(x, Value) else x
 
 
+@composed
 def normalize(input, p=2.0, dim=1, eps=1e-12):
     """x divided by its p-norm along ``dim``, or by ``eps`` where the norm is less."""
     return input / clamp(norm(input, p, dim, keepdim=True), min=eps)
