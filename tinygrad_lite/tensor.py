@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import numbers
+import types
 import weakref
 
 import numpy as np
@@ -15,6 +16,34 @@ from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 
 _COMPARABLE = (Value, np.ndarray, np.generic, numbers.Number, list, tuple)  # other things decide for themselves: None is not equal
+
+
+def _named(second, *functions):
+    """``functions`` as methods whose argument has PyTorch's name ``second``: the same code with another name in it."""
+    for f in functions:
+        code = f.__code__.replace(co_varnames=("self", second, *f.__code__.co_varnames[2:]))
+        method = types.FunctionType(code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
+        method.__doc__, method.__module__ = f.__doc__, f.__module__
+        yield method
+
+
+def _reversed(op):
+    """The operator for a Tensor on the right."""
+    return lambda self, other: op(other, self)
+
+
+def _in_place(op, sign):
+    """The operator ``sign``. It is an error where it would leave a trained leaf as it was and give its name to a new Tensor."""
+
+    def method(self, other):
+        if self.source is not None and self.source[0].primitive is None:
+            raise TypeError(
+                f"{sign} does not change a leaf that requires a gradient, it would only rename it: "
+                "use an optimiser, or tinygrad_lite.assign(parameter, new value)"
+            )
+        return op(self, other)
+
+    return method
 
 
 class Tensor(Value):
@@ -346,47 +375,11 @@ class Tensor(Value):
 
     __rand__, __ror__ = __and__, __or__
 
-    def __iadd__(self, other):
-        _refuse_in_place(self, "+=")
-        return ops.add(self, other)
-
-    def __isub__(self, other):
-        _refuse_in_place(self, "-=")
-        return ops.sub(self, other)
-
-    def __imul__(self, other):
-        _refuse_in_place(self, "*=")
-        return ops.mul(self, other)
-
-    def __itruediv__(self, other):
-        _refuse_in_place(self, "/=")
-        return ops.true_divide(self, other)
-
-    def __ifloordiv__(self, other):
-        _refuse_in_place(self, "//=")
-        return ops.floor_divide(self, other)
-
-    def __imod__(self, other):
-        _refuse_in_place(self, "%=")
-        return ops.remainder(self, other)
-
-    def __rsub__(self, other):
-        return ops.sub(other, self)
-
-    def __rtruediv__(self, other):
-        return ops.true_divide(other, self)
-
-    def __rfloordiv__(self, other):
-        return ops.floor_divide(other, self)
-
-    def __rmod__(self, other):
-        return ops.remainder(other, self)
-
-    def __rpow__(self, other):
-        return ops.pow(other, self)
-
-    def __rmatmul__(self, other):
-        return ops.matmul(other, self)
+    __iadd__, __isub__, __imul__ = _in_place(ops.add, "+="), _in_place(ops.sub, "-="), _in_place(ops.mul, "*=")
+    __itruediv__, __ifloordiv__ = _in_place(ops.true_divide, "/="), _in_place(ops.floor_divide, "//=")
+    __imod__ = _in_place(ops.remainder, "%=")
+    __rsub__, __rtruediv__, __rfloordiv__ = _reversed(ops.sub), _reversed(ops.true_divide), _reversed(ops.floor_divide)
+    __rmod__, __rpow__, __rmatmul__ = _reversed(ops.remainder), _reversed(ops.pow), _reversed(ops.matmul)
 
     def __setitem__(self, index, value):
         raise TypeError(
@@ -394,375 +387,62 @@ class Tensor(Value):
             "(parameters and buffers: tinygrad_lite.assign)"
         )
 
-    # -- the ops, as methods: documented in ops/ --
+    # -- the ops, as methods: the functions themselves --
 
-    def add(self, other):
-        return ops.add(self, other)
+    add, sub, mul, floor_divide, remainder = _named("other", ops.add, ops.sub, ops.mul, ops.floor_divide, ops.remainder)
+    div, true_divide, atan2, logaddexp = _named("other", ops.div, ops.true_divide, ops.atan2, ops.logaddexp)
+    maximum, minimum = _named("other", ops.maximum, ops.minimum)
+    (pow,) = _named("exponent", ops.pow)
+    neg, abs, sign, square, sqrt, rsqrt, reciprocal = ops.neg, ops.abs, ops.sign, ops.square, ops.sqrt, ops.rsqrt, ops.reciprocal
+    exp, expm1, log, log1p, log2, log10 = ops.exp, ops.expm1, ops.log, ops.log1p, ops.log2, ops.log10
+    sin, cos, tan, asin, acos, atan = ops.sin, ops.cos, ops.tan, ops.asin, ops.acos, ops.atan
+    sinh, cosh, tanh, sigmoid, erf, relu = ops.sinh, ops.cosh, ops.tanh, ops.sigmoid, ops.erf, ops.relu
+    floor, ceil, trunc, round, clamp, lerp = ops.floor, ops.ceil, ops.trunc, ops.round, ops.clamp, ops.lerp
+    heaviside, masked_fill, softmax, log_softmax = ops.heaviside, ops.masked_fill, ops.softmax, ops.log_softmax
 
-    def sub(self, other):
-        return ops.sub(self, other)
-
-    def mul(self, other):
-        return ops.mul(self, other)
-
-    def div(self, other, rounding_mode=None):
-        return ops.div(self, other, rounding_mode)
-
-    def true_divide(self, other):
-        return ops.div(self, other)
-
-    def floor_divide(self, other):
-        return ops.floor_divide(self, other)
-
-    def remainder(self, other):
-        return ops.remainder(self, other)
-
-    def pow(self, exponent):
-        return ops.pow(self, exponent)
-
-    def neg(self):
-        return ops.neg(self)
-
-    def abs(self):
-        return ops.abs(self)
-
-    def exp(self):
-        return ops.exp(self)
-
-    def expm1(self):
-        return ops.expm1(self)
-
-    def log(self):
-        return ops.log(self)
-
-    def log1p(self):
-        return ops.log1p(self)
-
-    def log2(self):
-        return ops.log2(self)
-
-    def log10(self):
-        return ops.log10(self)
-
-    def logaddexp(self, other):
-        return ops.logaddexp(self, other)
-
-    def sqrt(self):
-        return ops.sqrt(self)
-
-    def rsqrt(self):
-        return ops.rsqrt(self)
-
-    def square(self):
-        return ops.square(self)
-
-    def reciprocal(self):
-        return ops.reciprocal(self)
-
-    def sin(self):
-        return ops.sin(self)
-
-    def cos(self):
-        return ops.cos(self)
-
-    def tan(self):
-        return ops.tan(self)
-
-    def asin(self):
-        return ops.asin(self)
-
-    def acos(self):
-        return ops.acos(self)
-
-    def atan(self):
-        return ops.atan(self)
-
-    def atan2(self, other):
-        return ops.atan2(self, other)
-
-    def sinh(self):
-        return ops.sinh(self)
-
-    def cosh(self):
-        return ops.cosh(self)
-
-    def tanh(self):
-        return ops.tanh(self)
-
-    def sigmoid(self):
-        return ops.sigmoid(self)
-
-    def erf(self):
-        return ops.erf(self)
-
-    def lerp(self, end, weight):
-        return ops.lerp(self, end, weight)
-
-    def floor(self):
-        return ops.floor(self)
-
-    def ceil(self):
-        return ops.ceil(self)
-
-    def trunc(self):
-        return ops.trunc(self)
-
-    def round(self, decimals=0):
-        return ops.round(self, decimals=decimals)
-
-    def sign(self):
-        return ops.sign(self)
-
-    def heaviside(self, values):
-        return ops.heaviside(self, values)
-
-    def clamp(self, min=None, max=None):
-        return ops.clamp(self, min=min, max=max)
-
-    def maximum(self, other):
-        return ops.maximum(self, other)
-
-    def minimum(self, other):
-        return ops.minimum(self, other)
-
-    def masked_fill(self, mask, value):
-        return ops.masked_fill(self, mask, value)
+    eq, ne, lt, le, gt, ge = _named("other", ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge)
+    logical_and, logical_or = _named("other", ops.logical_and, ops.logical_or)
+    logical_not, isnan, isfinite, isinf = ops.logical_not, ops.isnan, ops.isfinite, ops.isinf
 
     def where(self, condition, other):
+        """Itself where ``condition`` holds, else ``other``."""
         return ops.where(condition, self, other)
 
-    def eq(self, other):
-        return ops.eq(self, other)
-
-    def ne(self, other):
-        return ops.ne(self, other)
-
-    def lt(self, other):
-        return ops.lt(self, other)
-
-    def le(self, other):
-        return ops.le(self, other)
-
-    def gt(self, other):
-        return ops.gt(self, other)
-
-    def ge(self, other):
-        return ops.ge(self, other)
-
-    def logical_and(self, other):
-        return ops.logical_and(self, other)
-
-    def logical_or(self, other):
-        return ops.logical_or(self, other)
-
-    def logical_not(self):
-        return ops.logical_not(self)
-
-    def isnan(self):
-        return ops.isnan(self)
-
-    def isfinite(self):
-        return ops.isfinite(self)
-
-    def isinf(self):
-        return ops.isinf(self)
-
-    def relu(self):
-        return ops.relu(self)
-
-    def softmax(self, dim):
-        return ops.softmax(self, dim)
-
-    def log_softmax(self, dim):
-        return ops.log_softmax(self, dim)
-
-    # reductions
-
-    def sum(self, dim=None, keepdim=False):
-        return ops.sum(self, dim, keepdim)
-
-    def mean(self, dim=None, keepdim=False):
-        return ops.mean(self, dim, keepdim)
-
-    def prod(self, dim=None, keepdim=False):
-        return ops.prod(self, dim, keepdim)
-
-    def all(self, dim=None, keepdim=False):
-        return ops.all(self, dim, keepdim)
-
-    def any(self, dim=None, keepdim=False):
-        return ops.any(self, dim, keepdim)
-
-    def amax(self, dim=None, keepdim=False):
-        return ops.amax(self, dim, keepdim)
-
-    def amin(self, dim=None, keepdim=False):
-        return ops.amin(self, dim, keepdim)
-
-    def max(self, dim=None, keepdim=False):
-        return ops.max(self, dim, keepdim)
-
-    def min(self, dim=None, keepdim=False):
-        return ops.min(self, dim, keepdim)
-
-    def argmax(self, dim=None, keepdim=False):
-        return ops.argmax(self, dim, keepdim)
-
-    def argmin(self, dim=None, keepdim=False):
-        return ops.argmin(self, dim, keepdim)
-
-    def var(self, dim=None, correction=1, keepdim=False, unbiased=None):
-        return ops.var(self, dim, correction, keepdim, unbiased)
-
-    def std(self, dim=None, correction=1, keepdim=False, unbiased=None):
-        return ops.std(self, dim, correction, keepdim, unbiased)
-
-    def logsumexp(self, dim=None, keepdim=False):
-        return ops.logsumexp(self, dim, keepdim)
-
-    def cumsum(self, dim):
-        return ops.cumsum(self, dim)
-
-    def norm(self, p=2, dim=None, keepdim=False):
-        return ops.norm(self, p, dim, keepdim)
-
-    def sort(self, dim=-1, descending=False, stable=False):
-        return ops.sort(self, dim, descending, stable)
-
-    def argsort(self, dim=-1, descending=False, stable=False):
-        return ops.argsort(self, dim, descending, stable)
-
-    def topk(self, k, dim=-1, largest=True, sorted=True):
-        return ops.topk(self, k, dim, largest, sorted)
+    # reductions, and what runs along a dimension
+    sum, mean, prod, var, std, norm, logsumexp = ops.sum, ops.mean, ops.prod, ops.var, ops.std, ops.norm, ops.logsumexp
+    all, any, amax, amin, max, min = ops.all, ops.any, ops.amax, ops.amin, ops.max, ops.min
+    argmax, argmin, cumsum = ops.argmax, ops.argmin, ops.cumsum
+    sort, argsort, topk = ops.sort, ops.argsort, ops.topk
 
     # shape
-
-    def reshape(self, *shape):
-        return ops.reshape(self, *shape)
-
-    def view(self, *shape):
-        return ops.view(self, *shape)
-
-    def flatten(self, start_dim=0, end_dim=-1):
-        return ops.flatten(self, start_dim, end_dim)
-
-    def unflatten(self, dim, sizes):
-        return ops.unflatten(self, dim, sizes)
-
-    def permute(self, *dims):
-        return ops.permute(self, *dims)
-
-    def transpose(self, dim0, dim1):
-        return ops.transpose(self, dim0, dim1)
+    reshape, view, flatten, unflatten, expand = ops.reshape, ops.view, ops.flatten, ops.unflatten, ops.expand
+    permute, transpose, squeeze, unsqueeze = ops.permute, ops.transpose, ops.squeeze, ops.unsqueeze
+    repeat, tile, roll, split, chunk, unbind = ops.repeat, ops.tile, ops.roll, ops.split, ops.chunk, ops.unbind
+    tril, triu, diagonal, diag = ops.tril, ops.triu, ops.diagonal, ops.diag
 
     def t(self):
+        """The transpose of a matrix; a vector as it is."""
         return ops.transpose(self, 0, 1) if self.ndim > 1 else self
 
-    def squeeze(self, dim=None):
-        return ops.squeeze(self, dim)
-
-    def unsqueeze(self, dim):
-        return ops.unsqueeze(self, dim)
-
-    def expand(self, *shape):
-        return ops.expand(self, *shape)
-
     def broadcast_to(self, shape):
+        """Repeated along new and 1-sized dimensions until it has ``shape``."""
         return ops.broadcast_to(self, shape=tuple(shape))
 
-    def repeat(self, *sizes):
-        return ops.repeat(self, *sizes)
-
-    def tile(self, *dims):
-        return ops.tile(self, *dims)
-
     def flip(self, *dims):
+        """Reversed along ``dims``, one by one or a tuple."""
         return ops.flip(self, dims=dims[0] if len(dims) == 1 else dims)
 
-    def roll(self, shifts, dims=None):
-        return ops.roll(self, shifts, dims)
-
-    def split(self, split_size_or_sections, dim=0):
-        return ops.split(self, split_size_or_sections, dim)
-
-    def chunk(self, chunks, dim=0):
-        return ops.chunk(self, chunks, dim)
-
-    def unbind(self, dim=0):
-        return ops.unbind(self, dim)
-
-    def narrow(self, dim, start, length):
-        return ops.narrow(self, dim, start, length)
-
-    def select(self, dim, index):
-        return ops.select(self, dim, index)
-
-    def tril(self, diagonal=0):
-        return ops.tril(self, diagonal)
-
-    def triu(self, diagonal=0):
-        return ops.triu(self, diagonal)
-
-    def diagonal(self, offset=0, dim1=0, dim2=1):
-        return ops.diagonal(self, offset, dim1, dim2)
-
-    def diag(self, diagonal=0):
-        return ops.diag(self, diagonal)
-
     # indexing
+    narrow, select, index_select, gather = ops.narrow, ops.select, ops.index_select, ops.gather
+    take_along_dim, scatter, scatter_add, scatter_reduce = ops.take_along_dim, ops.scatter, ops.scatter_add, ops.scatter_reduce
 
-    def index_select(self, dim, index):
-        return ops.index_select(self, dim, index)
-
-    def gather(self, dim, index):
-        return ops.gather(self, dim, index)
-
-    def take_along_dim(self, indices, dim=None):
-        return ops.take_along_dim(self, indices, dim)
-
-    def scatter(self, dim, index, src, reduce=None):
-        return ops.scatter(self, dim, index, src, reduce)
-
-    def scatter_add(self, dim, index, src):
-        return ops.scatter_add(self, dim, index, src)
-
-    def scatter_reduce(self, dim, index, src, reduce, include_self=True):
-        return ops.scatter_reduce(self, dim, index, src, reduce, include_self)
-
-    # products
-
-    def matmul(self, other):
-        return ops.matmul(self, other)
-
-    def mm(self, other):
-        return ops.mm(self, other)
-
-    def bmm(self, other):
-        return ops.bmm(self, other)
-
-    def mv(self, other):
-        return ops.mv(self, other)
-
-    def addmm(self, mat1, mat2, beta=1, alpha=1):
-        return ops.addmm(self, mat1, mat2, beta, alpha)
-
-    def dot(self, other):
-        return ops.dot(self, other)
-
-    def outer(self, other):
-        return ops.outer(self, other)
-
-    def det(self):
-        return ops.decomposition.det(self)
-
-    def slogdet(self):
-        return ops.decomposition.slogdet(self)
-
-    def inverse(self):
-        return ops.decomposition.inv(self)
-
-    def pinverse(self):
-        return ops.decomposition.pinv(self)
+    # products and matrices
+    matmul, dot = _named("other", ops.matmul, ops.dot)
+    mm, bmm = _named("mat2", ops.mm, ops.bmm)
+    (mv,), (outer,) = _named("vec", ops.mv), _named("vec2", ops.outer)
+    addmm = ops.addmm
+    det, slogdet = ops.decomposition.det, ops.decomposition.slogdet
+    inverse, pinverse = ops.decomposition.inv, ops.decomposition.pinv
 
 
 def _filled(cls, data, source=None, changed=None):
@@ -816,15 +496,6 @@ def _booleans(sign, *values):
                 f"{sign}: both sides must be boolean, got {dtype}: compare first, or use logical_and, logical_or, logical_not"
             )
     return values
-
-
-def _refuse_in_place(tensor, sign):
-    """An error where ``x += y`` would leave a trained leaf as it was and give its name to a new Tensor."""
-    if tensor.source is not None and tensor.source[0].primitive is None:
-        raise TypeError(
-            f"{sign} does not change a leaf that requires a gradient, it would only rename it: "
-            "use an optimiser, or tinygrad_lite.assign(parameter, new value)"
-        )
 
 
 # NumPy's universal functions that record when they are called with a Tensor
