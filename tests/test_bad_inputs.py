@@ -13,6 +13,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite.errors import composed
 from tinygrad_lite.nn import functional as F
+from tinygrad_lite.primitive import registry
 
 f32 = np.float32
 rng = np.random.default_rng(0)
@@ -310,10 +311,13 @@ def test_the_rows_work(name):
 FOREIGN = re.compile("ufunc|numba|memoryview|<class", re.IGNORECASE)  # how NumPy and Numba speak of themselves
 
 
+INNER_NAMES = "|".join({*TABLE, *(p.name for p in registry.values())})
+
+
 @pytest.mark.parametrize("name", sorted(TABLE))
 @pytest.mark.filterwarnings("ignore")
 def test_errors_begin_with_the_name_that_was_called(name):
-    start = re.compile(rf"^{NAMED.get(name, name.split('.')[-1])} in features: ")
+    start = re.compile(rf"^{NAMED.get(name, name.split('.')[-1])} in features: (?!({INNER_NAMES})(:| in ))")
     wrong = []
     for what, must, args, named in bad_calls(name):
         try:
@@ -329,6 +333,39 @@ def test_errors_begin_with_the_name_that_was_called(name):
     assert not wrong, "\n".join(wrong)
 
 
+# -- what takes functions ----------------------------------------------------------------------------------------
+
+
+def _square_sum(x):
+    return tl.sum(x * x)
+
+
+def _failing(x):
+    raise KeyError("of the user")
+
+
+TAKERS = {
+    "vjp": (X,), "jvp": (X, X), "hvp": (X, X), "jacobian": (X,), "hessian": (X,), "gradcheck": (X,), "checkpoint": (X,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_what_takes_a_function(name):
+    """Refuses what is none, and vectors and inputs that are no floating Tensors; the function's own errors pass unchanged."""
+    call, inputs = getattr(tl, name), list(map(tl.Tensor, TAKERS[name]))
+    call(_square_sum if name != "jvp" else tl.exp, *inputs)
+    for other, said in (("a", "'a'"), (None, "None"), (tl.ones(2), r"\(2,\) float32"), ({}, "dict")):
+        with pytest.raises(TypeError, match=f"^{name}: expected a function first, got {said}"):
+            call(other, *inputs)
+    with pytest.raises(KeyError, match=r"^'of the user'$"):
+        call(_failing, *inputs)
+    if name not in ("checkpoint", "gradcheck"):  # these take other arguments too
+        for k, what in enumerate(["expected floating Tensors as inputs", "v must hold floating Tensors"][: len(inputs)]):
+            for other in ("a", {}, tl.arange(8).reshape(2, 4), np.full((2, 4), "a"), X * 1j, None):
+                with pytest.raises(TypeError, match=f"^{name}: {what}, got "):
+                    call(_square_sum, *inputs[:k], other, *inputs[k + 1 :])
+
+
 # -- what makes it so ----------------------------------------------------------------------------------------------
 
 
@@ -337,7 +374,7 @@ def shifted(x, by, *, power=2):
     """An op composed of others."""
     if power < 0:
         raise ValueError(f"shifted: power must not be negative, got {power}")
-    return tl.normalize(x + by, dim=0) ** power
+    return tl.unflatten(tl.normalize(x + by, dim=0), 1, (3, 1)) ** power
 
 
 ones = tl.ones(2, 3)
@@ -347,6 +384,7 @@ INNER = [
      "(x is (2, 3) float32, by is (4,) float32)"),
     (lambda: shifted(ones, by="a", power=3), TypeError,
      "expected a Tensor, an array or a number, got str (x is (2, 3) float32, by is 'a', power is 3)"),
+    (lambda: shifted(ones, tl.ones(2, 1, 3)), ValueError, "sizes (3, 1) do not multiply to size 2 of dim 1 (x is (2, 2, 3))"),
     (lambda: shifted(tl.tensor(1.0), 1.0, power=-1), ValueError, "power must not be negative, got -1"),
     (lambda: shifted(np.ones(2), np.array(1j)), TypeError,
      "complex128 is not supported: keep the real and the imaginary part as two Tensors (x is (2,) float64, by is () complex128)"),

@@ -133,6 +133,7 @@ def _renamed(function, name, error, *args, **kwargs):
     given = {**dict(zip(names, args)), **rest, **kwargs}
     told = _told(error, name, {k: v for k, v in given.items() if k not in default or default[k] is not v}, local.state)
     if type(told) is type(error) and str(told) == str(error):
+        error.what, error.said = told.what, told.said
         return error
     told.__cause__ = error.__cause__ or error
     return told

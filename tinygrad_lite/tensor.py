@@ -11,7 +11,7 @@ import numpy as np
 
 from . import ops
 from .dtypes import check_dtype, get_default_dtype
-from .errors import describe, not_for_tensors
+from .errors import composed, describe, not_for_tensors
 from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 
@@ -109,7 +109,7 @@ class Tensor(Value):
 
     def size(self, dim=None):
         """The shape, or one size of it."""
-        return self.data.shape if dim is None else self.data.shape[dim]
+        return self.data.shape if dim is None else self.data.shape[ops.shape.canonical_dim(dim, self.data.ndim, op="size")]
 
     def element_size(self):
         """Bytes of one element."""
@@ -190,6 +190,7 @@ class Tensor(Value):
         """A copy that passes the gradient on."""
         return ops.mul(self, 1) if self.data.dtype.kind == "f" else new_tensor(self.data.copy())
 
+    @composed
     def to(self, dtype):
         """In another dtype; floating dtypes pass the gradient on."""
         dtype = check_dtype(dtype)

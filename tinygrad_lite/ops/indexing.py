@@ -243,6 +243,8 @@ def embedding(input, weight, padding_idx=None):
 def one_hot(labels, *, num_classes=-1):
     """int64 (*labels.shape, num_classes) with 1 at each label; -1 takes the largest label plus 1."""
     _check_integer(labels, "labels")
+    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)):
+        raise TypeError(f"num_classes must be an integer, got {num_classes!r}")
     if num_classes == -1:
         if not labels.size:
             raise ValueError("num_classes cannot be taken from no labels: give it")
