@@ -101,7 +101,9 @@ def composed(function=None, *, name=None):
         call = _watched(n, names[n:last])(function, renamed)
         call.__code__ = call.__code__.replace(co_varnames=(*names[:last], "error"))
         call.__defaults__, call.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
-    return functools.update_wrapper(call, function)
+    call.__name__, call.__qualname__, call.__doc__ = function.__name__, function.__qualname__, function.__doc__
+    call.__module__, call.__wrapped__ = function.__module__, function
+    return call
 
 
 @functools.cache

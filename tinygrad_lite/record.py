@@ -179,6 +179,10 @@ def make(declared, to_float):
 """
 
 
+_MARK = re.compile(r"\{(?:(each|any):)?([^{}]*)\}")
+_OPTIONAL = re.compile(r" *\{(attributes|promotes|plain|residuals)\}")
+
+
 @functools.cache
 def _maker(n, attributes, promotes, fused, residuals, view):
     """`_CALL` written out for ``n`` inputs, with or without attributes, and so on."""
@@ -207,17 +211,19 @@ def _maker(n, attributes, promotes, fused, residuals, view):
     }
     optional = {"attributes": attributes, "promotes": promotes, "plain": not promotes, "residuals": residuals}
     lines = []
+
+    def filled(mark):
+        if mark[1] is None:
+            return words[mark[2]]
+        return {"each": ", ", "any": " or "}[mark[1]].join(mark[2].replace("0", str(i)) for i in range(n))
+
     for line in _CALL.splitlines():
-        for name, wanted in optional.items():
-            line = line.replace("{" + name + "}", "" if wanted else "{drop}")
-        if "{drop}" in line:
-            continue
+        if (condition := _OPTIONAL.match(line)) is not None:
+            if not optional[condition[1]]:
+                continue
+            line = line.replace(f"{{{condition[1]}}}", "", 1)
         indent, start, rest = line.partition("{each_line:")
-        copies = [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [line]
-        for copy in copies:
-            copy = re.sub(r"\{each:([^}]*)\}", lambda m: ", ".join(m[1].replace("0", str(i)) for i in range(n)), copy)
-            copy = re.sub(r"\{any:([^}]*)\}", lambda m: " or ".join(m[1].replace("0", str(i)) for i in range(n)), copy)
-            lines.append(re.sub(r"\{(\w+)\}", lambda m: words[m[1]], copy))
+        lines += [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [_MARK.sub(filled, line)]
     source, name = "\n".join(lines), f"<call of an op of {n} inputs>"
     made = {}
     exec(compile(source, name, "exec"), globals(), made)
