@@ -55,7 +55,7 @@ def test_derivatives_of_the_pseudoinverse_hold_along_matrices_of_one_rank():
 
 
 @pytest.mark.parametrize(("name", "function"), [("svdvals", tl.linalg.svdvals), ("eigvalsh", tl.linalg.eigvalsh),
-    ("svdvals", lambda a: tl.linalg.matrix_norm(a, "nuc")), ("svdvals", lambda a: tl.linalg.norm(a, 2))])  # fmt: skip
+    ("matrix_norm", lambda a: tl.linalg.matrix_norm(a, "nuc")), ("norm", lambda a: tl.linalg.norm(a, 2))])  # fmt: skip
 def test_spectra_refuse_what_wants_a_gradient(name, function):
     a = leaf(matrix(3, 3))
     with pytest.raises(ValueError, match=rf"^{name}: its derivative takes the vectors beside the values.*give A\.detach\(\)"):

@@ -278,10 +278,11 @@ REFUSED = [
     (lambda: F.pixel_unshuffle(x4, 3), ValueError, "height 4 and width 4 do not divide by downscale_factor 3"),
     (lambda: F.pixel_shuffle(x4, 0), ValueError, "upscale_factor must be a positive integer, got 0"),
     (lambda: F.pixel_shuffle(tl.zeros(4, 4), 2), ValueError, r"x must be \(..., channels, height, width\), got \(4, 4\)"),
-    (lambda: tl.unflatten(x3, 1, (2, 2)), ValueError, r"unflatten: sizes \(2, 2\) do not multiply to size 3 of dim 1"),
-    (lambda: tl.unflatten(x3, 2, (-1, -1)), ValueError, "unflatten: sizes"),
+    (lambda: tl.unflatten(x3, 1, (2, 2)), ValueError, r"unflatten in run: sizes \(2, 2\) do not multiply to size 3 of dim 1"),
+    (lambda: tl.unflatten(x3, 2, (-1, -1)), ValueError, "unflatten in run: sizes"),
     (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "Embedding: padding_idx 3 is no row of the 3"),
-    (lambda: tl.embedding(np.array([0]), tl.ones(3, 2), 5), ValueError, r"embedding: padding_idx 5 is no row of weight \(3, 2\)"),
+    (lambda: tl.embedding(np.array([0]), tl.ones(3, 2), 5), ValueError,
+     r"embedding in run: padding_idx 5 is no row of weight \(3, 2\)"),
 ]  # fmt: skip
 
 

@@ -138,7 +138,11 @@ ERRORS = [
     (lambda x: tl.hessian(lambda t: t, x), ValueError, r"hessian: the function must return one scalar Tensor, got \(3,\)"),
     (lambda x: tl.vjp(lambda t: (t, t), x), TypeError, "vjp: the function must return one Tensor, got tuple"),
     (lambda x: tl.jacobian(lambda t: 3.0, x), TypeError, "jacobian: the function must return one Tensor, got float"),
-    (lambda x: tl.jacobian(lambda t: t, tl.arange(3)), TypeError, "jacobian: expected floating Tensors as inputs, got int64"),
+    (
+        lambda x: tl.jacobian(lambda t: t, tl.arange(3)),
+        TypeError,
+        r"jacobian: expected floating Tensors as inputs, got \(3,\) int64",
+    ),
     (lambda x: tl.vjp(lambda t: t.sum(), 3.0), TypeError, "vjp: expected floating Tensors as inputs, got 3.0"),
 ]
 

@@ -271,7 +271,7 @@ CALLS = [
     (lambda: nn.unroll(CELL, XS, checkpoint=-1), r"^unroll in outer: checkpoint must be a number of steps.* got -1"),
     (lambda: nn.unroll(CELL, XS, bptt=True), r"^unroll in outer: bptt must be a number of steps.* got True"),
     (lambda: nn.unroll(CELL, XS, tl.zeros(B, 5)), r"^rnn_step in outer\.t=0: h is \(3, 5\), expected \(3, 4\) for x \(3, 2\)"),
-    (lambda: nn.unroll(CELL, tl.zeros(T, B, 3)), r"^linear in outer\.t=0: x has 3 features, weight \(4, 2\) expects 2"),
+    (lambda: nn.unroll(CELL, tl.zeros(T, B, 3)), r"^rnn_step in outer\.t=0: x has 3 features, weight \(4, 2\) expects 2"),
     (lambda: nn.unroll(CELL, tl.zeros(())), r"^unroll in outer: xs must have a dimension 0 of time, got \(\)"),
     (lambda: nn.unroll(CELL, (XS, XS[1:])), r"^unroll in outer: xs have different numbers of steps: \[6, 7\]"),
     (lambda: nn.unroll(CELL, XS, lengths=[1, 2, 8]), r"^valid_steps in outer: length 8 is out of range: there are 7 steps"),
@@ -288,7 +288,7 @@ def test_errors_say_where(call, text):
         call()
     with tl.scope("outer"), pytest.raises(TypeError, match=r"^valid_steps in outer: lengths must be integers, got float64"):
         nn.unroll(CELL, XS, lengths=[1.0, 2.0, 3.0])
-    with tl.scope("outer"), pytest.raises(TypeError, match=r"^linear in outer\.t=0: x is int64 and weight is float32"):
+    with tl.scope("outer"), pytest.raises(TypeError, match=r"^rnn_step in outer\.t=0: x is int64 and weight is float32"):
         nn.unroll(CELL, XS.to(np.int64))
 
 

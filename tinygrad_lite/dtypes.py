@@ -36,6 +36,14 @@ def complex_in(values):
     return ""
 
 
+def refused_in(values):
+    """What of ``values`` no op takes, complex numbers, strings, objects, as the text of an error; "" if all is well."""
+    for value in values:
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "fiubc":
+            return f"dtype {value.dtype} is not supported: give a floating, integer or boolean array"
+    return complex_in(values)
+
+
 def check_dtype(dtype) -> np.dtype:
     """``dtype`` as a ``numpy.dtype`` in this machine's byte order; refuses complex numbers, strings, objects and long doubles."""
     dtype = np.dtype(dtype)
@@ -78,8 +86,7 @@ def result_dtype(values) -> np.dtype:
     for value in values:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in _CATEGORY:
-                what = f"dtype {value.dtype} is not supported: give a floating, integer or boolean array"
-                raise TypeError(complex_in([value]) or what)
+                raise TypeError(refused_in([value]))
             if value.ndim:
                 dimensioned = _join(dimensioned, value.dtype)
             else:

@@ -7,6 +7,7 @@ import numpy as np
 from .graph import grad
 from .record import Value, leaf_source, new_tensor
 from .state import enable_grad
+from .transforms import check_function
 
 
 class GradcheckError(AssertionError):
@@ -74,6 +75,7 @@ def gradcheck(f, *inputs, order=1, eps=1e-6, rtol=1e-4, atol=1e-6, seed=0):
     seed    of the combinations
     Returns True; raises `GradcheckError` at the first element that differs by more than ``atol + rtol * |difference|``.
     """
+    check_function("gradcheck", f)
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order is 1 or 2, got {order}")
     rng = np.random.default_rng(seed)

@@ -46,7 +46,14 @@ sum_to.derivatives(lambda g, x_shape: broadcast_to(g, shape=x_shape))
 @primitive(view=True)
 def broadcast_to(x, *, shape):
     """``x`` repeated along new and 1-sized axes until it has ``shape`` (a read-only view)."""
-    return np.broadcast_to(x, shape)
+    try:
+        out = np.broadcast_to(x, shape)
+    except ValueError:
+        what = f"{np.shape(x)} does not broadcast to {shape}: counted from the right, sizes must be equal or 1"
+        raise ValueError(what) from None
+    if out.dtype.kind not in "fiub":
+        raise TypeError(f"expected a Tensor, an array or a number, got {type(x).__name__}")
+    return out
 
 
 broadcast_to.derivatives(lambda g, x_shape: sum_to(g, shape=x_shape))

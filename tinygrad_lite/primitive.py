@@ -221,10 +221,22 @@ def primitive(forward=None, *, broadcasts=False, promotes=False, view=False, out
     build = general_call if declared.variadic or outputs is None or len(outputs) > 1 else fixed_call
     call = build(declared, promotes == "float")
     call.__name__ = call.__qualname__ = declared.name
-    call.__doc__, call.__module__, call.__wrapped__ = forward.__doc__, forward.__module__, forward
+    call.__doc__, call.__module__, call.__wrapped__ = forward.__doc__, forward.__module__, _as_called(forward)
     call.primitive, call.derivatives, call.backward = declared, declared.derivatives, declared.backward
     declared.run_by = call.run_by
     return call
+
+
+def _as_called(forward):
+    """``forward`` with the signature of its calls, in which attributes may stand by position (see `Primitive.bind`)."""
+    code, given, optional = forward.__code__, forward.__kwdefaults__ or {}, forward.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    required = len(names) - len(given)
+    if not names or code.co_flags & 0x04 or (required and (optional or any(name in given for name in names[:required]))):
+        return forward
+    code = code.replace(co_argcount=code.co_argcount + len(names), co_kwonlyargcount=0)
+    defaults = (*optional, *(given[name] for name in names[required:]))
+    return types.FunctionType(code, forward.__globals__, forward.__name__, defaults, forward.__closure__)
 
 
 # -- in-place updates --------------------------------------------------------------------------------------------

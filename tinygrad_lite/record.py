@@ -13,7 +13,7 @@ import threading
 
 import numpy as np
 
-from .dtypes import complex_in, promote
+from .dtypes import promote, refused_in
 from .errors import EXPLAINED, explained, stop_at_nan, user_line
 from .state import local
 
@@ -123,7 +123,7 @@ def _edge(a):
 
 # The call of an op with one output. It runs for every op, so it is unrolled for the number of inputs: the marked parts are
 # written once for each input, as `dataclasses` writes methods. A line that begins with {attributes}, {promotes}, {residuals} or
-# {plain} (it promotes nothing, so nothing else refuses a complex array) stands only in the variants that need it.
+# {plain} (it promotes nothing, so nothing else refuses an array of strings) stands only in the variants that need it.
 _CALL = """
 def make(declared, to_float):
     forward, plans, bind, namespace = declared.forward, declared.plans, declared.bind, declared.namespace
@@ -138,7 +138,7 @@ def make(declared, to_float):
         {attributes}{each:x0}, = args
         {each_line:v0 = isinstance(x0, Value); a0 = x0.data if v0 else x0}
         try:
-            {plain}if {any:not v0 and type(a0) is ndarray and a0.dtype.kind == "c"}:
+            {plain}if {any:not v0 and type(a0) is ndarray and a0.dtype.kind not in "fiub"}:
             {plain}    raise TypeError
             {promotes}if {differ}:
             {promotes}    {each:a0}, = promote(({each:a0},), to_float)
@@ -179,6 +179,10 @@ def make(declared, to_float):
 """
 
 
+_MARK = re.compile(r"\{(?:(each|any):)?([^{}]*)\}")
+_OPTIONAL = re.compile(r" *\{(attributes|promotes|plain|residuals)\}")
+
+
 @functools.cache
 def _maker(n, attributes, promotes, fused, residuals, view):
     """`_CALL` written out for ``n`` inputs, with or without attributes, and so on."""
@@ -207,17 +211,20 @@ def _maker(n, attributes, promotes, fused, residuals, view):
     }
     optional = {"attributes": attributes, "promotes": promotes, "plain": not promotes, "residuals": residuals}
     lines = []
+
+    def filled(mark):
+        if mark[1] is None:
+            return words[mark[2]]
+        return {"each": ", ", "any": " or "}[mark[1]].join(mark[2].replace("0", str(i)) for i in range(n))
+
     for line in _CALL.splitlines():
-        for name, wanted in optional.items():
-            line = line.replace("{" + name + "}", "" if wanted else "{drop}")
-        if "{drop}" in line:
-            continue
+        if (condition := _OPTIONAL.match(line)) is not None:
+            if not optional[condition[1]]:
+                continue
+            line = line.replace(f"{{{condition[1]}}}", "", 1)
         indent, start, rest = line.partition("{each_line:")
-        lines += [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [line]
+        lines += [indent + rest[:-1].replace("0", str(i)) for i in range(n)] if start else [_MARK.sub(filled, line)]
     source, name = "\n".join(lines), f"<call of an op of {n} inputs>"
-    for mark, between in (("each", ", "), ("any", " or ")):
-        source = re.sub(rf"\{{{mark}:([^}}]*)\}}", lambda m: between.join(m[1].replace("0", str(i)) for i in range(n)), source)
-    source = re.sub(r"\{(\w+)\}", lambda m: words[m[1]], source)
     made = {}
     exec(compile(source, name, "exec"), globals(), made)
     return made["make"]
@@ -253,7 +260,7 @@ def general_call(declared, to_float):
         for name, given in attributes.items():
             if isinstance(given, generic):
                 attributes[name] = given.item()
-        arrays, mask, bit, first = [], 0, 1, None
+        arrays, mask, bit, first, others = [], 0, 1, None, False
         for a in args:
             if isinstance(a, Value):
                 arrays.append(a.data)
@@ -263,9 +270,10 @@ def general_call(declared, to_float):
                     first = a
             else:
                 arrays.append(a)
+                others = True  # a Tensor holds nothing that is refused
             bit += bit
         try:
-            if not promotes and complex_in(arrays):
+            if others and not promotes and refused_in(arrays):
                 raise TypeError
             if promotes and _differ(arrays):
                 arrays = promote(arrays, to_float)

@@ -10,12 +10,31 @@ import numpy as np
 
 from . import ops
 from .dtypes import check_dtype, get_default_dtype
-from .errors import describe, not_for_tensors
+from .errors import composed, describe, not_for_tensors
 from .graph import add
 from .graph import backward as run_backward
 from .record import Value, extra_of, leaf_source, new_tensor, set_tensor_type
 
 _COMPARABLE = (Value, np.ndarray, np.generic, numbers.Number, list, tuple)  # other things decide for themselves: None is not equal
+
+
+def _reversed(op):
+    """The operator for a Tensor on the right."""
+    return lambda self, other: op(other, self)
+
+
+def _in_place(op, sign):
+    """The operator ``sign``. It is an error where it would leave a trained leaf as it was and give its name to a new Tensor."""
+
+    def method(self, other):
+        if self.source is not None and self.source[0].primitive is None:
+            raise TypeError(
+                f"{sign} does not change a leaf that requires a gradient, it would only rename it: "
+                "use an optimiser, or tinygrad_lite.assign(parameter, new value)"
+            )
+        return op(self, other)
+
+    return method
 
 
 class Tensor(Value):
@@ -81,7 +100,7 @@ class Tensor(Value):
 
     def size(self, dim=None):
         """The shape, or one size of it."""
-        return self.data.shape if dim is None else self.data.shape[dim]
+        return self.data.shape if dim is None else self.data.shape[ops.shape.canonical_dim(dim, self.data.ndim, op="size")]
 
     def element_size(self):
         """Bytes of one element."""
@@ -162,6 +181,7 @@ class Tensor(Value):
         """A copy that passes the gradient on."""
         return ops.mul(self, 1) if self.data.dtype.kind == "f" else new_tensor(self.data.copy())
 
+    @composed
     def to(self, dtype):
         """In another dtype; floating dtypes pass the gradient on."""
         dtype = check_dtype(dtype)
@@ -348,47 +368,11 @@ class Tensor(Value):
 
     __rand__, __ror__ = __and__, __or__
 
-    def __iadd__(self, other):
-        _refuse_in_place(self, "+=")
-        return add(self, other)
-
-    def __isub__(self, other):
-        _refuse_in_place(self, "-=")
-        return ops.elementwise.sub(self, other)
-
-    def __imul__(self, other):
-        _refuse_in_place(self, "*=")
-        return ops.mul(self, other)
-
-    def __itruediv__(self, other):
-        _refuse_in_place(self, "/=")
-        return ops.true_divide(self, other)
-
-    def __ifloordiv__(self, other):
-        _refuse_in_place(self, "//=")
-        return ops.floor_divide(self, other)
-
-    def __imod__(self, other):
-        _refuse_in_place(self, "%=")
-        return ops.remainder(self, other)
-
-    def __rsub__(self, other):
-        return ops.elementwise.sub(other, self)
-
-    def __rtruediv__(self, other):
-        return ops.true_divide(other, self)
-
-    def __rfloordiv__(self, other):
-        return ops.floor_divide(other, self)
-
-    def __rmod__(self, other):
-        return ops.remainder(other, self)
-
-    def __rpow__(self, other):
-        return ops.pow(other, self)
-
-    def __rmatmul__(self, other):
-        return ops.matmul(other, self)
+    __iadd__, __isub__, __imul__ = _in_place(add, "+="), _in_place(ops.elementwise.sub, "-="), _in_place(ops.mul, "*=")
+    __itruediv__, __ifloordiv__ = _in_place(ops.true_divide, "/="), _in_place(ops.floor_divide, "//=")
+    __imod__ = _in_place(ops.remainder, "%=")
+    __rsub__, __rtruediv__, __rfloordiv__ = _reversed(ops.elementwise.sub), _reversed(ops.true_divide), _reversed(ops.floor_divide)
+    __rmod__, __rpow__, __rmatmul__ = _reversed(ops.remainder), _reversed(ops.pow), _reversed(ops.matmul)
 
     def __setitem__(self, index, value):
         raise TypeError(
@@ -396,374 +380,61 @@ class Tensor(Value):
             "(parameters and buffers: tinygrad_lite.assign)"
         )
 
-    # -- the ops, as methods: documented in ops/ --
+    # -- the ops, as methods: the functions themselves --
 
-    def add(self, other, *, alpha=1):
-        return ops.add(self, other, alpha=alpha)
+    add, sub, mul, floor_divide, remainder = ops.add, ops.sub, ops.mul, ops.floor_divide, ops.remainder
+    div, true_divide, pow, atan2, logaddexp = ops.div, ops.true_divide, ops.pow, ops.atan2, ops.logaddexp
+    maximum, minimum = ops.maximum, ops.minimum
+    neg, abs, sign, square, sqrt, rsqrt, reciprocal = ops.neg, ops.abs, ops.sign, ops.square, ops.sqrt, ops.rsqrt, ops.reciprocal
+    exp, expm1, log, log1p, log2, log10 = ops.exp, ops.expm1, ops.log, ops.log1p, ops.log2, ops.log10
+    sin, cos, tan, asin, acos, atan = ops.sin, ops.cos, ops.tan, ops.asin, ops.acos, ops.atan
+    sinh, cosh, tanh, sigmoid, erf, relu = ops.sinh, ops.cosh, ops.tanh, ops.sigmoid, ops.erf, ops.relu
+    floor, ceil, trunc, round, clamp, lerp = ops.floor, ops.ceil, ops.trunc, ops.round, ops.clamp, ops.lerp
+    heaviside, masked_fill, softmax, log_softmax = ops.heaviside, ops.masked_fill, ops.softmax, ops.log_softmax
 
-    def sub(self, other, *, alpha=1):
-        return ops.sub(self, other, alpha=alpha)
-
-    def mul(self, other):
-        return ops.mul(self, other)
-
-    def div(self, other, rounding_mode=None):
-        return ops.div(self, other, rounding_mode)
-
-    def true_divide(self, other):
-        return ops.div(self, other)
-
-    def floor_divide(self, other):
-        return ops.floor_divide(self, other)
-
-    def remainder(self, other):
-        return ops.remainder(self, other)
-
-    def pow(self, exponent):
-        return ops.pow(self, exponent)
-
-    def neg(self):
-        return ops.neg(self)
-
-    def abs(self):
-        return ops.abs(self)
-
-    def exp(self):
-        return ops.exp(self)
-
-    def expm1(self):
-        return ops.expm1(self)
-
-    def log(self):
-        return ops.log(self)
-
-    def log1p(self):
-        return ops.log1p(self)
-
-    def log2(self):
-        return ops.log2(self)
-
-    def log10(self):
-        return ops.log10(self)
-
-    def logaddexp(self, other):
-        return ops.logaddexp(self, other)
-
-    def sqrt(self):
-        return ops.sqrt(self)
-
-    def rsqrt(self):
-        return ops.rsqrt(self)
-
-    def square(self):
-        return ops.square(self)
-
-    def reciprocal(self):
-        return ops.reciprocal(self)
-
-    def sin(self):
-        return ops.sin(self)
-
-    def cos(self):
-        return ops.cos(self)
-
-    def tan(self):
-        return ops.tan(self)
-
-    def asin(self):
-        return ops.asin(self)
-
-    def acos(self):
-        return ops.acos(self)
-
-    def atan(self):
-        return ops.atan(self)
-
-    def atan2(self, other):
-        return ops.atan2(self, other)
-
-    def sinh(self):
-        return ops.sinh(self)
-
-    def cosh(self):
-        return ops.cosh(self)
-
-    def tanh(self):
-        return ops.tanh(self)
-
-    def sigmoid(self):
-        return ops.sigmoid(self)
-
-    def erf(self):
-        return ops.erf(self)
-
-    def lerp(self, end, weight):
-        return ops.lerp(self, end, weight)
-
-    def floor(self):
-        return ops.floor(self)
-
-    def ceil(self):
-        return ops.ceil(self)
-
-    def trunc(self):
-        return ops.trunc(self)
-
-    def round(self, decimals=0):
-        return ops.round(self, decimals=decimals)
-
-    def sign(self):
-        return ops.sign(self)
-
-    def heaviside(self, values):
-        return ops.heaviside(self, values)
-
-    def clamp(self, min=None, max=None):
-        return ops.clamp(self, min=min, max=max)
-
-    def maximum(self, other):
-        return ops.maximum(self, other)
-
-    def minimum(self, other):
-        return ops.minimum(self, other)
-
-    def masked_fill(self, mask, value):
-        return ops.masked_fill(self, mask, value)
+    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
+    logical_and, logical_or = ops.logical_and, ops.logical_or
+    logical_not, isnan, isfinite, isinf = ops.logical_not, ops.isnan, ops.isfinite, ops.isinf
 
     def where(self, condition, other):
+        """Itself where ``condition`` holds, else ``other``."""
         return ops.where(condition, self, other)
 
-    def eq(self, other):
-        return ops.eq(self, other)
-
-    def ne(self, other):
-        return ops.ne(self, other)
-
-    def lt(self, other):
-        return ops.lt(self, other)
-
-    def le(self, other):
-        return ops.le(self, other)
-
-    def gt(self, other):
-        return ops.gt(self, other)
-
-    def ge(self, other):
-        return ops.ge(self, other)
-
-    def logical_and(self, other):
-        return ops.logical_and(self, other)
-
-    def logical_or(self, other):
-        return ops.logical_or(self, other)
-
-    def logical_not(self):
-        return ops.logical_not(self)
-
-    def isnan(self):
-        return ops.isnan(self)
-
-    def isfinite(self):
-        return ops.isfinite(self)
-
-    def isinf(self):
-        return ops.isinf(self)
-
-    def relu(self):
-        return ops.relu(self)
-
-    def softmax(self, dim, dtype=None):
-        return ops.softmax(self, dim) if dtype is None else ops.softmax(self, dim, dtype)
-
-    def log_softmax(self, dim, dtype=None):
-        return ops.log_softmax(self, dim) if dtype is None else ops.log_softmax(self, dim, dtype)
-
-    # reductions
-
-    def sum(self, dim=None, keepdim=False, *, dtype=None):
-        return ops.sum(self, dim, keepdim) if dtype is None else ops.sum(self, dim, keepdim, dtype)
-
-    def mean(self, dim=None, keepdim=False, *, dtype=None):
-        return ops.mean(self, dim, keepdim) if dtype is None else ops.mean(self, dim, keepdim, dtype)
-
-    def prod(self, dim=None, keepdim=False, *, dtype=None):
-        return ops.prod(self, dim, keepdim, dtype=dtype)
-
-    def all(self, dim=None, keepdim=False):
-        return ops.all(self, dim, keepdim)
-
-    def any(self, dim=None, keepdim=False):
-        return ops.any(self, dim, keepdim)
-
-    def amax(self, dim=None, keepdim=False):
-        return ops.amax(self, dim, keepdim)
-
-    def amin(self, dim=None, keepdim=False):
-        return ops.amin(self, dim, keepdim)
-
-    def max(self, dim=None, keepdim=False):
-        return ops.max(self, dim, keepdim)
-
-    def min(self, dim=None, keepdim=False):
-        return ops.min(self, dim, keepdim)
-
-    def argmax(self, dim=None, keepdim=False):
-        return ops.argmax(self, dim, keepdim)
-
-    def argmin(self, dim=None, keepdim=False):
-        return ops.argmin(self, dim, keepdim)
-
-    def var(self, dim=None, correction=1, keepdim=False, unbiased=None):
-        return ops.var(self, dim, correction, keepdim, unbiased)
-
-    def std(self, dim=None, correction=1, keepdim=False, unbiased=None):
-        return ops.std(self, dim, correction, keepdim, unbiased)
-
-    def logsumexp(self, dim=None, keepdim=False):
-        return ops.logsumexp(self, dim, keepdim)
-
-    def cumsum(self, dim, *, dtype=None):
-        return ops.cumsum(self, dim) if dtype is None else ops.cumsum(self, dim, dtype)
-
-    def norm(self, p=2, dim=None, keepdim=False, dtype=None):
-        return ops.norm(self, p, dim, keepdim, dtype)
-
-    def sort(self, dim=-1, descending=False, stable=False):
-        return ops.sort(self, dim, descending, stable)
-
-    def argsort(self, dim=-1, descending=False, stable=False):
-        return ops.argsort(self, dim, descending, stable)
-
-    def topk(self, k, dim=-1, largest=True, sorted=True):
-        return ops.topk(self, k, dim, largest, sorted)
+    # reductions, and what runs along a dimension
+    sum, mean, prod, var, std, norm, logsumexp = ops.sum, ops.mean, ops.prod, ops.var, ops.std, ops.norm, ops.logsumexp
+    all, any, amax, amin, max, min = ops.all, ops.any, ops.amax, ops.amin, ops.max, ops.min
+    argmax, argmin, cumsum = ops.argmax, ops.argmin, ops.cumsum
+    sort, argsort, topk = ops.sort, ops.argsort, ops.topk
 
     # shape
-
-    def reshape(self, *shape):
-        return ops.reshape(self, *shape)
-
-    def view(self, *shape):
-        return ops.view(self, *shape)
-
-    def flatten(self, start_dim=0, end_dim=-1):
-        return ops.flatten(self, start_dim, end_dim)
-
-    def unflatten(self, dim, sizes):
-        return ops.unflatten(self, dim, sizes)
-
-    def permute(self, *dims):
-        return ops.permute(self, *dims)
-
-    def transpose(self, dim0, dim1):
-        return ops.transpose(self, dim0, dim1)
+    reshape, view, flatten, unflatten, expand = ops.reshape, ops.view, ops.flatten, ops.unflatten, ops.expand
+    permute, transpose, squeeze, unsqueeze = ops.permute, ops.transpose, ops.squeeze, ops.unsqueeze
+    repeat, tile, roll, split, chunk, unbind = ops.repeat, ops.tile, ops.roll, ops.split, ops.chunk, ops.unbind
+    tril, triu, diagonal, diag = ops.tril, ops.triu, ops.diagonal, ops.diag
 
     def t(self):
+        """The transpose of a matrix; a vector as it is."""
         return ops.transpose(self, 0, 1) if self.ndim > 1 else self
 
-    def squeeze(self, dim=None):
-        return ops.squeeze(self, dim)
-
-    def unsqueeze(self, dim):
-        return ops.unsqueeze(self, dim)
-
-    def expand(self, *shape):
-        return ops.expand(self, *shape)
-
     def broadcast_to(self, shape):
+        """Repeated along new and 1-sized dimensions until it has ``shape``."""
         return ops.broadcast_to(self, shape=tuple(shape))
 
-    def repeat(self, *sizes):
-        return ops.repeat(self, *sizes)
-
-    def tile(self, *dims):
-        return ops.tile(self, *dims)
-
     def flip(self, *dims):
+        """Reversed along ``dims``, one by one or a tuple."""
         return ops.flip(self, dims=dims[0] if len(dims) == 1 else dims)
 
-    def roll(self, shifts, dims=None):
-        return ops.roll(self, shifts, dims)
-
-    def split(self, split_size_or_sections, dim=0):
-        return ops.split(self, split_size_or_sections, dim)
-
-    def chunk(self, chunks, dim=0):
-        return ops.chunk(self, chunks, dim)
-
-    def unbind(self, dim=0):
-        return ops.unbind(self, dim)
-
-    def narrow(self, dim, start, length):
-        return ops.narrow(self, dim, start, length)
-
-    def select(self, dim, index):
-        return ops.select(self, dim, index)
-
-    def tril(self, diagonal=0):
-        return ops.tril(self, diagonal)
-
-    def triu(self, diagonal=0):
-        return ops.triu(self, diagonal)
-
-    def diagonal(self, offset=0, dim1=0, dim2=1):
-        return ops.diagonal(self, offset, dim1, dim2)
-
-    def diag(self, diagonal=0):
-        return ops.diag(self, diagonal)
-
     # indexing
+    narrow, select, index_select, gather = ops.narrow, ops.select, ops.index_select, ops.gather
+    take_along_dim, scatter, scatter_add, scatter_reduce = ops.take_along_dim, ops.scatter, ops.scatter_add, ops.scatter_reduce
 
-    def index_select(self, dim, index):
-        return ops.index_select(self, dim, index)
-
-    def gather(self, dim, index):
-        return ops.gather(self, dim, index)
-
-    def take_along_dim(self, indices, dim=None):
-        return ops.take_along_dim(self, indices, dim)
-
-    def scatter(self, dim, index, src=None, reduce=None, *, value=None):
-        return ops.scatter(self, dim, index, src, reduce, value=value)
-
-    def scatter_add(self, dim, index, src):
-        return ops.scatter_add(self, dim, index, src)
-
-    def scatter_reduce(self, dim, index, src, reduce, include_self=True):
-        return ops.scatter_reduce(self, dim, index, src, reduce, include_self)
-
-    # products
-
-    def matmul(self, other):
-        return ops.matmul(self, other)
-
-    def mm(self, mat2):
-        return ops.mm(self, mat2)
-
-    def bmm(self, mat2):
-        return ops.bmm(self, mat2)
-
-    def mv(self, vec):
-        return ops.mv(self, vec)
-
-    def addmm(self, mat1, mat2, beta=1, alpha=1):
-        return ops.addmm(self, mat1, mat2, beta, alpha)
-
-    def dot(self, tensor):
-        return ops.dot(self, tensor)
-
-    def outer(self, vec2):
-        return ops.outer(self, vec2)
-
-    def det(self):
-        return ops.decomposition.det(self)
-
-    def slogdet(self):
-        return ops.decomposition.slogdet(self)
-
-    def inverse(self):
-        return ops.decomposition.inv(self)
+    # products and matrices
+    matmul, mm, bmm, mv, addmm = ops.matmul, ops.mm, ops.bmm, ops.mv, ops.addmm
+    dot, outer, det, slogdet = ops.dot, ops.outer, ops.decomposition.det, ops.decomposition.slogdet
+    inverse = ops.decomposition.inv
 
     def pinverse(self, rcond=1e-15):
+        """The pseudoinverse; singular values of at most rcond times the largest count as 0."""
         return ops.decomposition.pinv(self, rtol=rcond)
 
 
@@ -818,15 +489,6 @@ def _booleans(sign, *values):
                 f"{sign}: both sides must be boolean, got {dtype}: compare first, or use logical_and, logical_or, logical_not"
             )
     return values
-
-
-def _refuse_in_place(tensor, sign):
-    """An error where ``x += y`` would leave a trained leaf as it was and give its name to a new Tensor."""
-    if tensor.source is not None and tensor.source[0].primitive is None:
-        raise TypeError(
-            f"{sign} does not change a leaf that requires a gradient, it would only rename it: "
-            "use an optimiser, or tinygrad_lite.assign(parameter, new value)"
-        )
 
 
 # NumPy's universal functions that record when they are called with a Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .errors import describe
 from .graph import _as_list, grad
 from .ops import stack
 from .ops.random import get_rng_state, set_rng_state
@@ -14,13 +15,20 @@ from .state import enable_grad, local, setting
 __all__ = ["checkpoint", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 
 
-def _fresh(name, inputs):
-    """The inputs as leaves of their own, so that the derivative is taken towards them alone."""
+def check_function(name, function):
+    """Refuse what cannot be called."""
+    if not callable(function):
+        raise TypeError(f"{name}: expected a function first, got {describe(function)}")
+
+
+def _fresh(name, func, inputs):
+    """The inputs of ``func`` as leaves of their own, so that the derivative is taken towards them alone."""
+    check_function(name, func)
     single = not isinstance(inputs, (tuple, list))
     fresh = []
     for x in _as_list(inputs):
         if not isinstance(x, Value) or x.data.dtype.kind != "f":
-            raise TypeError(f"{name}: expected floating Tensors as inputs, got {x if not isinstance(x, Value) else x.dtype}")
+            raise TypeError(f"{name}: expected floating Tensors as inputs, got {describe(x)}")
         fresh.append(new_tensor(x.data, leaf_source(x.data), x.changed))
     return fresh, single
 
@@ -47,6 +55,8 @@ def _one(name, out):
 def _vectors(name, v, inputs):
     """``v`` as a list that goes with the inputs."""
     vs = _as_list(v)
+    if any(not isinstance(a, (Value, np.ndarray)) or a.dtype.kind != "f" for a in vs):
+        raise TypeError(f"{name}: v must hold floating Tensors, got {', '.join(map(describe, vs))}")
     if len(vs) != len(inputs) or any(a.shape != b.shape for a, b in zip(vs, inputs)):
         raise ValueError(f"{name}: v must have the shapes of the inputs {[x.shape for x in inputs]}, got {[a.shape for a in vs]}")
     return vs
@@ -60,7 +70,7 @@ def _scalar(name, out):
 
 def vjp(func, inputs, v=None):
     """(func(*inputs), v^T J): ``v`` has the shape of the output, and may be left out for a scalar."""
-    fresh, single = _fresh("vjp", inputs)
+    fresh, single = _fresh("vjp", func, inputs)
     out = _one("vjp", _run(func, fresh))
     if out.source is None:
         return out, _unpacked(_or_zeros([None] * len(fresh), fresh), single)
@@ -70,7 +80,7 @@ def vjp(func, inputs, v=None):
 
 def jvp(func, inputs, v):
     """(func(*inputs), J v): ``v`` has the shapes of the inputs. By differentiating the vjp, which is linear in its vector."""
-    fresh, _ = _fresh("jvp", inputs)
+    fresh, _ = _fresh("jvp", func, inputs)
     vs = _vectors("jvp", v, fresh)
     out = _one("jvp", _run(func, fresh))
     zeros = new_tensor(np.zeros_like(out.data))
@@ -87,7 +97,7 @@ def jvp(func, inputs, v):
 
 
 def _first_gradient(name, func, inputs, create_graph=False):
-    fresh, single = _fresh(name, inputs)
+    fresh, single = _fresh(name, func, inputs)
     if create_graph:
         fresh = _as_list(inputs)
     out = _scalar(name, _run(func, fresh))
@@ -132,7 +142,7 @@ def jacobian(func, inputs, create_graph=False):
     inputs        a Tensor, or a tuple of them
     create_graph  the inputs require a gradient, and the result can be differentiated towards them
     """
-    fresh, single = _fresh("jacobian", inputs)
+    fresh, single = _fresh("jacobian", func, inputs)
     if create_graph:
         fresh = _as_list(inputs)
     return _unpacked(_rows(_one("jacobian", _run(func, fresh)), fresh, create_graph), single)
@@ -219,6 +229,7 @@ def checkpoint(function, *args):
     ``function`` returns a Tensor or a tuple of them. It may use parameters and other Tensors from around it: they get their
     gradients too. Random draws repeat, and statistics are assigned once.
     """
+    check_function("checkpoint", function)
     if not local.state.recording:
         return function(*args)
     run = _Run(function, args)

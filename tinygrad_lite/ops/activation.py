@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..dtypes import conversion
+from ..errors import composed
 from ..kernels.pool import empty_like
 from ..primitive import primitive
 from .elementwise import LONG, abs, erf, exp, expm1, log1p, sigmoid, tanh, where
@@ -182,11 +183,13 @@ def _sum_along(x, dim):
 # -- composed ----------------------------------------------------------------------------------------------------
 
 
+@composed
 def softmin(x, dim, dtype=None):
     """`softmax` of -x along ``dim``."""
     return softmax(-x, dim=dim) if dtype is None else softmax(-x, dim=dim, dtype=dtype)
 
 
+@composed
 def celu(x, alpha=1.0):
     """x for x >= 0, else alpha * (e**(x / alpha) - 1), whose slope at 0 is 1 for each alpha (Barron, 2017)."""
     if not alpha:
@@ -194,36 +197,43 @@ def celu(x, alpha=1.0):
     return where(x >= 0, x, expm1(where(x >= 0, 0.0, x) / alpha) * alpha)
 
 
+@composed
 def selu(x):
     """1.0507 * elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer (Klambauer et al., 2017)."""
     return elu(x, alpha=1.6732632423543772) * 1.0507009873554805
 
 
+@composed
 def silu(x):
     """x times the logistic function of x, also called swish (Elfwing et al., 2018)."""
     return x * sigmoid(x)
 
 
+@composed
 def mish(x):
     """x * tanh(softplus(x)) (Misra, 2019)."""
     return x * tanh(softplus(x))
 
 
+@composed
 def softsign(x):
     """x / (1 + |x|)."""
     return x / (abs(x) + 1.0)
 
 
+@composed
 def logsigmoid(x):
     """The logarithm of the logistic function, without overflow."""
     return -softplus(-x, threshold=math.inf)
 
 
+@composed
 def tanhshrink(x):
     """x - tanh(x)."""
     return x - tanh(x)
 
 
+@composed
 def glu(x, dim=-1):
     """The first half of ``x`` along ``dim`` times the logistic function of the second (Dauphin et al., 2017)."""
     size = x.shape[canonical_dim(dim, x.ndim)] if x.ndim else 1

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import located
-from ..state import local
+from ..errors import composed
 from .activation import softmax
 from .dropouts import dropout
 from .elementwise import where
@@ -34,16 +33,17 @@ def attention_weights(query, key, mask=None, scale=None):
     return where(blind, 0.0, softmax(where(blind, 0.0, logits), dim=-1))
 
 
-def _repeated_heads(op, name, x, query):
+def _repeated_heads(name, x, query):
     """(..., fewer heads, S, E) with each head as often as it serves one of ``query``."""
     if min(x.ndim, query.ndim) < 3 or not x.shape[-3] or query.shape[-3] % x.shape[-3]:
         shapes = f"{name} is {tuple(x.shape)}, query {tuple(query.shape)}"
-        raise ValueError(f"{op}: with enable_gqa the heads of {name} must divide those of query: {shapes}")
+        raise ValueError(f"with enable_gqa the heads of {name} must divide those of query: {shapes}")
     *lead, heads, places, features = x.shape
     copies = expand(unsqueeze(x, -3), *lead, heads, query.shape[-3] // heads, places, features)
     return reshape(copies, *lead, query.shape[-3], places, features)
 
 
+@composed
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
                                  enable_gqa=False):  # fmt: skip
     """softmax(query key^T / sqrt(E)) value (Vaswani et al., 2017).
@@ -59,23 +59,22 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
                that follow each other (grouped query attention; Ainslie et al., 2023)
     Returns (..., L, V); zeros for a query that sees no key.
     """
-    op = located("scaled_dot_product_attention", local.state)
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.ndim < 2 or x.dtype != query.dtype or x.dtype.kind != "f":
             what = f"{tuple(x.shape)} {x.dtype}, query is {tuple(query.shape)} {query.dtype}"
-            raise ValueError(f"{op}: {name} must be (..., places, features) of the floats of query, got {what}")
+            raise ValueError(f"{name} must be (..., places, features) of the floats of query, got {what}")
     if enable_gqa:
-        key, value = (_repeated_heads(op, name, x, query) for name, x in (("key", key), ("value", value)))
+        key, value = (_repeated_heads(name, x, query) for name, x in (("key", key), ("value", value)))
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ValueError(
-            f"{op}: query {tuple(query.shape)} and key {tuple(key.shape)} must agree in the last size, "
+            f"query {tuple(query.shape)} and key {tuple(key.shape)} must agree in the last size, "
             f"key and value {tuple(value.shape)} in the one before it"
         )
     if attn_mask is not None and attn_mask.dtype not in (np.bool_, query.dtype):
-        raise TypeError(f"{op}: attn_mask must be boolean or {query.dtype} as query is, got {attn_mask.dtype}")
+        raise TypeError(f"attn_mask must be boolean or {query.dtype} as query is, got {attn_mask.dtype}")
     if is_causal:
         if attn_mask is not None:
-            raise ValueError(f"{op}: is_causal makes the mask: give it without attn_mask")
+            raise ValueError("is_causal makes the mask: give it without attn_mask")
         attn_mask = np.tri(query.shape[-2], key.shape[-2], dtype=bool)
     weights = dropout(attention_weights(query, key, attn_mask, scale), dropout_p)
     return matmul_nd(weights, value)

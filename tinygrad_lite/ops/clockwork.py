@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
+from ..errors import composed
 from ..primitive import primitive
 from ..state import local
 from .elementwise import where
@@ -13,7 +14,6 @@ from .recurrence import next_rnn, nonlinearity_of
 from .sequence import has_kernel
 from .shape import unbind
 from .unrolled import check_lengths, check_sequence, over_time
-from .windows import located_errors
 
 __all__ = ["clockwork_sequence"]
 
@@ -34,8 +34,7 @@ def clockwork_unrolled(
     x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
 ):  # fmt: skip
     """`clockwork_sequence`, step by step: the units that are not active keep their state."""
-    with located_errors("clockwork_sequence"):
-        _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, periods, nonlinearity)
+    _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, periods, nonlinearity)
     modules = clock_blocks(periods, weight_hh.shape[0])
     heard, active = np.zeros(weight_hh.shape, bool), np.zeros((len(x), weight_hh.shape[0]), bool)
     for period, first, stop in modules:
@@ -78,6 +77,7 @@ def clockwork_over_time_backward(
     return *cotangents, g_bias, g_bias, None
 
 
+@composed
 def clockwork_sequence(
     x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
 ):  # fmt: skip

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from ..errors import composed
 from ..primitive import primitive
 from .convolution import numbers
-from .windows import block_windows, check_floating, check_image, full, located_errors, size_of
+from .windows import block_windows, check_floating, check_image, full, size_of
 
 __all__ = ["fold", "unfold"]
 
@@ -52,29 +53,27 @@ unfold_windows.derivatives(
 fold_windows.derivatives(lambda h, windows, count: unfold_windows(h, windows=windows, count=count))
 
 
+@composed
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """The windows of images as columns: (batch, channels, height, width) -> (batch, channels * elements of a window, windows).
 
     kernel_size, dilation, padding, stride  an integer, or (height, width); padding is zeros
     ``weight.reshape(outputs, -1) @ unfold(x, kernel_size)`` is a convolution. The batch may be missing.
     """
-    with located_errors("unfold"):
-        check_floating(x)
-        check_image(x.shape, 2)
-        windows, count = block_windows(tuple(x.shape[-2:]), kernel_size, dilation, padding, stride)
+    check_floating(x)
+    check_image(x.shape, 2)
+    windows, count = block_windows(tuple(x.shape[-2:]), kernel_size, dilation, padding, stride)
     return unfold_windows(x, windows=windows, count=count)
 
 
+@composed
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Images of ``output_size`` (height, width) from the columns of `unfold`, elements of several windows added:
     (batch, channels * elements of a window, windows) -> (batch, channels, *output_size). The adjoint of `unfold`."""
-    with located_errors("fold"):
-        size = numbers("output_size", output_size, 2, 1)
-        windows, count = block_windows(size, kernel_size, dilation, padding, stride)
-        if x.ndim not in (2, 3) or x.shape[-2] % math.prod(windows[0]) or x.shape[-1] != math.prod(count):
-            shape = f"(batch, channels * {math.prod(windows[0])}, {math.prod(count)})"
-            raise ValueError(
-                f"x must be {shape} or without batch for kernel_size {windows[0]} and output_size {size}, got {x.shape}"
-            )
-        check_floating(x)
+    size = numbers("output_size", output_size, 2, 1)
+    windows, count = block_windows(size, kernel_size, dilation, padding, stride)
+    if x.ndim not in (2, 3) or x.shape[-2] % math.prod(windows[0]) or x.shape[-1] != math.prod(count):
+        shape = f"(batch, channels * {math.prod(windows[0])}, {math.prod(count)})"
+        raise ValueError(f"x must be {shape} or without batch for kernel_size {windows[0]} and output_size {size}, got {x.shape}")
+    check_floating(x)
     return fold_windows(x, windows=windows, count=count, size=size)

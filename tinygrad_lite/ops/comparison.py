@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import composed
 from ..primitive import primitive
 
 __all__ = [
@@ -47,21 +48,30 @@ def ge(x, other):
     return np.greater_equal(x, other)
 
 
+def _check_numbers(*values):
+    for value in values:  # of which NumPy knows whether anything else is true, too
+        if not isinstance(value, (np.ndarray, np.generic, int, float)):
+            raise TypeError(f"expected a Tensor, an array or a number, got {type(value).__name__}")
+
+
 @primitive(broadcasts=True)
 def logical_and(x, other):
     """Both are true (not zero)."""
+    _check_numbers(x, other)
     return np.logical_and(x, other)
 
 
 @primitive(broadcasts=True)
 def logical_or(x, other):
     """One or both are true (not zero)."""
+    _check_numbers(x, other)
     return np.logical_or(x, other)
 
 
 @primitive
 def logical_not(x):
     """``x`` is false (zero)."""
+    _check_numbers(x)
     return np.logical_not(x)
 
 
@@ -77,6 +87,7 @@ def isfinite(x):
     return np.isfinite(x)
 
 
+@composed
 def isinf(x):
     """x is infinite, of either sign."""
     return logical_not(logical_or(isfinite(x), isnan(x)))

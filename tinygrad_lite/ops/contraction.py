@@ -7,6 +7,7 @@ from string import ascii_letters
 
 import numpy as np
 
+from ..errors import composed
 from ..graph import broadcast_to
 from ..primitive import primitive
 from .linalg import _check_same_dtype, matmul_nd
@@ -47,6 +48,7 @@ def _adjoint_equation(equation, i):
 einsum_of.derivatives(each=_einsum_rule)
 
 
+@composed
 def einsum(*args):
     """Einstein's sum convention: ``einsum("bij,bjk->bik", x, y)``, or with numbers for letters ``einsum(x, [0, 1, 2], y, [0, 2, 3],
     [0, 1, 3])``. Without an output the letters that stand once are put out in alphabetical order; ``...`` stands for dimensions
@@ -121,6 +123,7 @@ def _to_sizes(term, t, sizes):
     return term, t
 
 
+@composed
 def tensordot(a, b, dims=2):
     """The sum of products over ``dims``: the last ``dims`` dimensions of ``a`` and the first of ``b``, or a pair of lists of
     dimensions. The result has what remains of ``a``, then of ``b``."""

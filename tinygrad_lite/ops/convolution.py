@@ -10,13 +10,10 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from types import SimpleNamespace
 
 import numpy as np
 
-from ..errors import EXPLAINED, explained
-from ..record import Value
-from ..state import local
+from ..errors import composed
 from .correlation import correlate, correlate_input
 from .linalg import _check_same_dtype
 from .shape import flip, reshape_to, unslice
@@ -27,12 +24,6 @@ __all__ = [
 ]  # fmt: skip
 
 # -- arguments -----------------------------------------------------------------------------------------------------
-
-
-def _explained(error, op, **arrays):
-    """The error, with the op that the user called, its module and what came."""
-    called = SimpleNamespace(name=op, inputs=tuple(arrays), variadic=False, broadcasts=False)
-    return explained(error, called, [a.data if isinstance(a, Value) else a for a in arrays.values()], local.state)
 
 
 def numbers(name, value, n, least):
@@ -148,23 +139,17 @@ def _transposed_arguments(n, x, weight, bias, stride, padding, output_padding, d
     return whole, dict(size=size, stride=_short(stride), padding=_short_pairs(pairs), dilation=_short(dilation), groups=groups)
 
 
-def _conv(op, n, x, weight, bias, stride, padding, dilation, groups):
-    try:
-        arguments = _forward_arguments(n, *_shapes(x, weight, bias), *_hashable(stride, padding, dilation), groups)
-    except EXPLAINED as error:
-        raise _explained(error, op, x=x, weight=weight, bias=bias) from None
+def _conv(n, x, weight, bias, stride, padding, dilation, groups):
+    arguments = _forward_arguments(n, *_shapes(x, weight, bias), *_hashable(stride, padding, dilation), groups)
     if x.ndim == n + 2:
         return correlate(x, weight, bias, **arguments)
     out = correlate(reshape_to(x, shape=(1, *x.shape)), weight, bias, **arguments)
     return reshape_to(out, shape=out.shape[1:])
 
 
-def _conv_transpose(op, n, x, weight, bias, stride, padding, output_padding, groups, dilation):
-    try:
-        window = _hashable(stride, padding, output_padding, dilation)
-        whole, arguments = _transposed_arguments(n, *_shapes(x, weight, bias), *window, groups)
-    except EXPLAINED as error:
-        raise _explained(error, op, x=x, weight=weight, bias=bias) from None
+def _conv_transpose(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
+    window = _hashable(stride, padding, output_padding, dilation)
+    whole, arguments = _transposed_arguments(n, *_shapes(x, weight, bias), *window, groups)
     batched = x.ndim == n + 2
     if not batched:
         x = reshape_to(x, shape=(1, *x.shape))
@@ -177,15 +162,17 @@ def _conv_transpose(op, n, x, weight, bias, stride, padding, output_padding, gro
 # -- as networks use it: nothing is flipped --------------------------------------------------------------------------
 
 
+@composed
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of sequences; arguments as of `conv2d`.
 
     x       (N, C, length) or (C, length)
     weight  (K, C / groups, kernel)
     """
-    return _conv("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composed
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of images: out[n, k, p] = bias[k] + sum over c, r of x[n, c, p * stride + r * dilation - padding] *
     weight[k, c, r], for pixels p and places r of the kernel (LeCun et al., 1989).
@@ -199,37 +186,42 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     groups    channels in so many groups, each of which sees itself alone
     Returns (N, K, *output) or (K, *output): (size + 2 padding - dilation (kernel - 1) - 1) // stride + 1 pixels in each dimension.
     """
-    return _conv("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composed
 def conv3d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of volumes; arguments as of `conv2d`.
 
     x       (N, C, depth, height, width) or (C, depth, height, width)
     weight  (K, C / groups, kernel depth, height, width)
     """
-    return _conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(3, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composed
 def cross_correlation1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """`conv1d` under its own name: the kernel is not flipped (`convolve1d` flips it)."""
-    return _conv("cross_correlation1d", 1, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(1, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composed
 def cross_correlation2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """`conv2d` under its own name: the kernel is not flipped (`convolve2d` flips it)."""
-    return _conv("cross_correlation2d", 2, x, weight, bias, stride, padding, dilation, groups)
+    return _conv(2, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composed
 def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The transposed convolution of sequences; arguments as of `conv_transpose2d`.
 
     x       (N, C, length) or (C, length)
     weight  (C, K / groups, kernel)
     """
-    return _conv_transpose("conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@composed
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv2d`, which spreads each pixel over the output (Zeiler et al., 2010): out[n, k, i] = bias[k] + sum over
     c, p, r of x[n, c, p] * weight[c, k, r], for pixels p and places r of the kernel with i = p * stride + r * dilation - padding.
@@ -241,26 +233,24 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     output_padding  pixels more at the end, fewer than stride or dilation: `conv2d` of stride s brings s sizes to the same
     Returns (N, K, *output) or (K, *output): (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 pixels.
     """
-    return _conv_transpose("conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@composed
 def conv_transpose3d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The transposed convolution of volumes; arguments as of `conv_transpose2d`.
 
     x       (N, C, depth, height, width) or (C, depth, height, width)
     weight  (C, K / groups, kernel depth, height, width)
     """
-    return _conv_transpose("conv_transpose3d", 3, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(3, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 # -- as signal processing means it: the kernel is flipped ------------------------------------------------------------
 
 
-def _convolve(op, n, x, kernel, mode):
-    try:
-        x, kernel, pairs = _convolve_arguments(n, x, kernel, mode)
-    except EXPLAINED as error:
-        raise _explained(error, op, x=x, kernel=kernel) from None
+def _convolve(n, x, kernel, mode):
+    x, kernel, pairs = _convolve_arguments(n, x, kernel, mode)
     lead, size = x.shape[:-n], x.shape[-n:]
     weight = reshape_to(flip(kernel, dims=tuple(range(n))), shape=(1, 1, *kernel.shape))
     out = correlate(reshape_to(x, shape=(math.prod(lead), 1, *size)), weight, padding=_short_pairs(pairs))
@@ -283,15 +273,17 @@ def _convolve_arguments(n, x, kernel, mode):
     return x, kernel, tuple((low, k - 1 - low if mode == "same" else low) for low, k in zip(before, kernel.shape))
 
 
+@composed
 def convolve1d(x, kernel, mode="full"):
     """True convolution of sequences: out[p] = sum over r of x[p - r] * kernel[r]; arguments as of `convolve2d`.
 
     x       (..., length)
     kernel  (length)
     """
-    return _convolve("convolve1d", 1, x, kernel, mode)
+    return _convolve(1, x, kernel, mode)
 
 
+@composed
 def convolve2d(x, kernel, mode="full"):
     """True convolution: out[p] = sum over r of x[p - r] * kernel[r], zero outside; the kernel is flipped, so that it commutes.
 
@@ -299,4 +291,4 @@ def convolve2d(x, kernel, mode="full"):
     kernel  (height, width)
     mode    "full": all pixels that x reaches; "same": the middle of these, of the size of x; "valid": those that see no zeros
     """
-    return _convolve("convolve2d", 2, x, kernel, mode)
+    return _convolve(2, x, kernel, mode)

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..errors import composed
 from ..primitive import primitive
 from ..record import Value
 from ..state import local
@@ -59,6 +60,7 @@ solve_columns.derivatives(
 )
 
 
+@composed
 def solve(A, B, left=True):
     """X of A X = B, or of X A = B without ``left``. ``A`` (..., n, n); ``B`` is one vector (n), a vector for each matrix (its shape
     that of A without the last dimension), or (..., n, k). Better than ``inv(A) @ B``, in time and in rounding."""
@@ -103,6 +105,7 @@ log_determinant.derivatives(lambda g_sign, g_log, A: zeros_like(A) if g_log is N
 Determinant = namedtuple("Determinant", "sign logabsdet")
 
 
+@composed
 def slogdet(A):
     """(sign, logabsdet) of the determinant of each matrix: its sign, and the logarithm of its magnitude. Of a singular matrix they
     are 0 and -inf, and the derivative is an error."""
@@ -162,12 +165,14 @@ def _constant(name, A):
     return A
 
 
+@composed
 def svdvals(A):
     """The singular values of each matrix (..., m, n), the largest first: (..., min(m, n)). Without derivative: a Tensor that
     requires a gradient is refused."""
     return singular_values(_constant("svdvals", A))
 
 
+@composed
 def eigvalsh(A, UPLO="L"):
     """The eigenvalues of each symmetric matrix (..., n, n), the smallest first: (..., n). Only the lower ("L") or upper ("U")
     triangle is read. Without derivative: a Tensor that requires a gradient is refused."""

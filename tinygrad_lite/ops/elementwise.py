@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..dtypes import promote
+from ..errors import composed
 from ..graph import cast
 from ..kernels import threads
 from ..kernels.pool import LARGE, empty_like
@@ -55,6 +56,7 @@ def true_divide(x, other):
 true_divide.derivatives(lambda g, other: g / other, lambda g, other, out: -g * out / other)
 
 
+@composed
 def div(x, other, rounding_mode=None):
     """x / other; integers become floats. ``rounding_mode`` "floor" rounds down, "trunc" towards 0: integers stay integers, and the
     derivative is 0."""
@@ -264,6 +266,7 @@ def where(condition, input, other):
 where.derivatives(None, lambda g, condition: where(condition, g, 0.0), lambda g, condition: where(condition, 0.0, g))
 
 
+@composed
 def masked_fill(x, mask, value):
     """``value`` (a number or a 0-d Tensor) where the boolean ``mask`` holds, else ``x``, whose dtype stays."""
     if getattr(value, "ndim", 0):
@@ -341,4 +344,4 @@ heaviside.derivatives(lambda g: zeros_like(g), lambda g, x: where(x == 0, g, 0.0
 @primitive
 def zeros_like(x, *, dtype=None):
     """Zeros of the shape and dtype of ``x``."""
-    return np.zeros_like(x, dtype=dtype)
+    return np.zeros(x.shape, x.dtype if dtype is None else dtype)

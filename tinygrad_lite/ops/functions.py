@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..errors import composed
 from ..primitive import primitive
 from .elementwise import abs, reciprocal, sigmoid, sqrt, where
 
@@ -29,6 +30,7 @@ log2.derivatives(lambda g, x: g / (x * math.log(2.0)))
 log10.derivatives(lambda g, x: g / (x * math.log(10.0)))
 
 
+@composed
 def rsqrt(x):
     """1 / sqrt(x)."""
     return reciprocal(sqrt(x))
@@ -95,6 +97,7 @@ def logaddexp(x, other):
 logaddexp.derivatives(lambda g, x, other: g * sigmoid(x - other), lambda g, x, other: g * sigmoid(other - x))
 
 
+@composed
 def lerp(x, end, weight):
     """x + weight (end - x), linear interpolation; ``weight`` is a number or a Tensor. Exact at 0 and at 1."""
     step = end - x

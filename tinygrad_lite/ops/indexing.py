@@ -7,9 +7,11 @@ import math
 import numpy as np
 
 from .. import kernels
+from ..errors import composed, located
 from ..graph import broadcast_to
 from ..primitive import primitive
 from ..record import Value
+from ..state import local
 from .shape import canonical_dim, reshape_to, slice_items
 
 __all__ = [
@@ -35,18 +37,14 @@ def getitem(x, index):
     for item in index:
         if isinstance(item, slice):
             if item.step is not None and item.step < 0:
-                raise ValueError(f"getitem: step {item.step} is negative; flip the Tensor first: x.flip(dim)[...]")
+                op = located("getitem", local.state)
+                raise ValueError(f"{op}: step {item.step} is negative; flip the Tensor first: x.flip(dim)[...]")
             template.append(item)
         elif item is None or item is Ellipsis or (isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_))):
             template.append(item)
         else:
-            array = item.data if isinstance(item, Value) else np.asarray(item)
-            if array.size == 0 and not isinstance(item, (Value, np.ndarray)):
-                array = array.astype(np.int64)
-            if array.dtype.kind not in "biu":
-                raise IndexError(f"getitem: {array.dtype} cannot index; give integers, booleans, slices, None or Ellipsis")
             template.append(_HOLE)
-            arrays.append(item if isinstance(item, Value) else array)
+            arrays.append(_index_array(item))
     if not arrays:
         return slice_items(x, index=tuple(template))
     if any(isinstance(item, (int, np.integer)) for item in template):  # as PyTorch: a number takes its slice first
@@ -56,6 +54,16 @@ def getitem(x, index):
         template = [item for item in template if not isinstance(item, (int, np.integer))]
         template = [item if item is _HOLE or item is Ellipsis else slice(None) for item in template]
     return gather_items(x, *arrays, template=tuple(template))
+
+
+@composed(name="getitem")
+def _index_array(index):
+    array = index.data if isinstance(index, Value) else np.asarray(index)
+    if array.size == 0 and not isinstance(index, (Value, np.ndarray)):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biu":
+        raise IndexError(f"getitem: {array.dtype} cannot index; give integers, booleans, slices, None or Ellipsis")
+    return index if isinstance(index, Value) else array
 
 
 def _filled(template, arrays):
@@ -134,11 +142,13 @@ take_along.derivatives(lambda g, x_shape, index, dim: scatter_zeros(g, index, sh
 scatter_zeros.derivatives(lambda g, index, dim: take_along(g, index, dim=dim), None)
 
 
+@composed
 def gather(x, dim, index):
     """out[i, j] = x[index[i, j], j] for dim 0, x[i, index[i, j]] for dim 1, and so on."""
     return take_along(x, index, dim=dim)
 
 
+@composed
 def take_along_dim(x, indices, dim=None):
     """As `gather`, where sizes of 1 of ``x`` and ``indices`` broadcast beside ``dim``; without ``dim`` both are flattened.
     Indices below 0 count from the end."""
@@ -201,6 +211,7 @@ take_rows.derivatives(lambda g, index, x_shape, dim: add_rows(g, index, shape=x_
 add_rows.derivatives(lambda g, index, dim: take_rows(g, index, dim=dim), None)
 
 
+@composed
 def index_select(x, dim, index):
     """Slices of ``x`` along ``dim`` in the order of the 1-dimensional integer ``index``."""
     if index.ndim > 1:
@@ -214,6 +225,8 @@ def index_select(x, dim, index):
 def one_hot(labels, *, num_classes=-1):
     """int64 (*labels.shape, num_classes) with 1 at each label; -1 takes the largest label plus 1."""
     _check_integer(labels, "labels")
+    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)):
+        raise TypeError(f"num_classes must be an integer, got {num_classes!r}")
     if num_classes == -1:
         if not labels.size:
             raise ValueError("num_classes cannot be taken from no labels: give it")

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import located
-from ..state import local
+from ..errors import composed
 from .indexing import take_rows
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .shape import permute_to, reshape_to
@@ -78,13 +77,14 @@ _MODES = {"linear": (3, _linear), "bilinear": (4, _linear), "trilinear": (5, _li
 _AREA = adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 
-def _each(op, name, value, n, kinds):
+def _each(name, value, n, kinds):
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
     if len(values) != n or not all(isinstance(v, kinds) and not isinstance(v, bool) and v > 0 for v in values):
-        raise ValueError(f"{op}: {name} must be a positive number or {n} of them, got {value!r}")
+        raise ValueError(f"{name} must be a positive number or {n} of them, got {value!r}")
     return values
 
 
+@composed
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
     """Images of another size.
 
@@ -96,28 +96,27 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     align_corners           the middles of the outermost pixels, not their outer edges, stay in place (linear and cubic modes)
     recompute_scale_factor  places of pixels by the ratio of sizes, and not by ``scale_factor``
     """
-    op = located("interpolate", local.state)
     n = input.ndim - 2
     if n not in (1, 2, 3):
-        raise ValueError(f"{op}: x must be (batch, channels, ...) with 1 to 3 more dimensions, got {tuple(input.shape)}")
+        raise ValueError(f"x must be (batch, channels, ...) with 1 to 3 more dimensions, got {tuple(input.shape)}")
     ndim, taps_of = _MODES.get(mode, (None, None))
     if mode not in _MODES or ndim not in (None, input.ndim):
         fitting = [repr(name) for name, (needed, _) in _MODES.items() if needed in (None, input.ndim)]
-        raise ValueError(f"{op}: mode {mode!r} is not for x {tuple(input.shape)}; there are {', '.join(fitting)}")
+        raise ValueError(f"mode {mode!r} is not for x {tuple(input.shape)}; there are {', '.join(fitting)}")
     if ndim is None and align_corners is not None:
-        raise ValueError(f"{op}: align_corners is for linear and cubic modes, mode is {mode!r}")
+        raise ValueError(f"align_corners is for linear and cubic modes, mode is {mode!r}")
     if (size is None) == (scale_factor is None) or (size is not None and recompute_scale_factor):
-        raise ValueError(f"{op}: give either size, or scale_factor (with or without recompute_scale_factor)")
+        raise ValueError("give either size, or scale_factor (with or without recompute_scale_factor)")
     if 0 in input.shape[2:] or (mode not in ("nearest", "nearest-exact") and input.dtype.kind != "f"):
-        raise ValueError(f"{op}: x must be floats with pixels, got {tuple(input.shape)} {input.dtype}")
+        raise ValueError(f"x must be floats with pixels, got {tuple(input.shape)} {input.dtype}")
     old = input.shape[2:]
     if size is None:
-        factors = _each(op, "scale_factor", scale_factor, n, (int, float, np.number))
+        factors = _each("scale_factor", scale_factor, n, (int, float, np.number))
         size = tuple(math.floor(m * f) for m, f in zip(old, factors))
         if 0 in size:
-            raise ValueError(f"{op}: scale_factor {scale_factor} leaves {size} of x {tuple(input.shape)}")
+            raise ValueError(f"scale_factor {scale_factor} leaves {size} of x {tuple(input.shape)}")
     else:
-        size, factors = _each(op, "size", size, n, (int, np.integer)), None
+        size, factors = _each("size", size, n, (int, np.integer)), None
     if taps_of is None:
         return _AREA[n - 1](input, size)
     scales = [a / b for a, b in zip(old, size)] if factors is None or recompute_scale_factor else [1.0 / f for f in factors]
@@ -128,33 +127,35 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     return input
 
 
-def _check_factor(op, name, factor, x):
+def _check_factor(name, factor, x):
     if isinstance(factor, bool) or not isinstance(factor, (int, np.integer)) or factor < 1:
-        raise ValueError(f"{op}: {name} must be a positive integer, got {factor!r}")
+        raise ValueError(f"{name} must be a positive integer, got {factor!r}")
     if x.ndim < 3:
-        raise ValueError(f"{op}: x must be (..., channels, height, width), got {tuple(x.shape)}")
+        raise ValueError(f"x must be (..., channels, height, width), got {tuple(x.shape)}")
 
 
+@composed
 def pixel_shuffle(input, upscale_factor):
     """Channels as pixels: (..., C r**2, height, width) -> (..., C, height r, width r) for the factor r (Shi et al., 2016)."""
-    op, r = located("pixel_shuffle", local.state), upscale_factor
-    _check_factor(op, "upscale_factor", r, input)
+    r = upscale_factor
+    _check_factor("upscale_factor", r, input)
     *lead, channels, height, width = input.shape
     if channels % r**2:
-        raise ValueError(f"{op}: {channels} channels do not divide by upscale_factor**2 = {r**2} (x is {tuple(input.shape)})")
+        raise ValueError(f"{channels} channels do not divide by upscale_factor**2 = {r**2} (x is {tuple(input.shape)})")
     k = len(lead)
     parts = reshape_to(input, shape=(*lead, channels // r**2, r, r, height, width))
     parts = permute_to(parts, dims=(*range(k + 1), k + 3, k + 1, k + 4, k + 2))
     return reshape_to(parts, shape=(*lead, channels // r**2, height * r, width * r))
 
 
+@composed
 def pixel_unshuffle(input, downscale_factor):
     """Pixels as channels, the inverse of `pixel_shuffle`: (..., C, height r, width r) -> (..., C r**2, height, width)."""
-    op, r = located("pixel_unshuffle", local.state), downscale_factor
-    _check_factor(op, "downscale_factor", r, input)
+    r = downscale_factor
+    _check_factor("downscale_factor", r, input)
     *lead, channels, height, width = input.shape
     if height % r or width % r:
-        raise ValueError(f"{op}: height {height} and width {width} do not divide by downscale_factor {r}")
+        raise ValueError(f"height {height} and width {width} do not divide by downscale_factor {r}")
     k = len(lead)
     parts = reshape_to(input, shape=(*lead, channels, height // r, r, width // r, r))
     parts = permute_to(parts, dims=(*range(k + 1), k + 2, k + 4, k + 1, k + 3))

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 
 from .. import kernels
-from ..errors import describe
+from ..errors import composed, describe
 from ..kernels.pool import LARGE, empty
 from ..primitive import primitive
 from ..record import last_change
@@ -48,21 +48,27 @@ swap_last.derivatives(lambda g: swap_last(g))
 def matmul(x, other):
     """Matrix product: (..., n, k) @ (..., k, m); a vector counts as a row on the left, as a column on the right."""
     try:
-        if x.ndim == 0 or other.ndim == 0:
-            raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {other.shape}; use * for numbers")
-        left, right = x.ndim == 1, other.ndim == 1
+        matrices = x.ndim > 1 and other.ndim > 1
     except AttributeError:
+        matrices = False
+    return matmul_nd(x, other) if matrices else _matmul_with_vectors(x, other)
+
+
+@composed(name="matmul")
+def _matmul_with_vectors(x, other):
+    if not (hasattr(x, "ndim") and hasattr(other, "ndim")):
         what = f"got {type(x).__name__} @ {type(other).__name__}; make them with tinygrad_lite.tensor, use * for numbers"
-        raise TypeError(f"matmul: expected Tensors or arrays, {what}") from None
+        raise TypeError(f"matmul: expected Tensors or arrays, {what}")
+    if x.ndim == 0 or other.ndim == 0:
+        raise ValueError(f"matmul: both need at least one dimension, got {x.shape} and {other.shape}; use * for numbers")
+    left, right = x.ndim == 1, other.ndim == 1
     out = matmul_nd(unsqueeze(x, 0) if left else x, unsqueeze(other, 1) if right else other)
-    if left or right:
-        shape = list(out.shape)
-        if right:
-            shape.pop()
-        if left:
-            shape.pop(-1 if right else -2)
-        out = reshape_to(out, shape=tuple(shape))
-    return out
+    shape = list(out.shape)
+    if right:
+        shape.pop()
+    if left:
+        shape.pop(-1 if right else -2)
+    return reshape_to(out, shape=tuple(shape))
 
 
 def _needs_dims(name, n, *tensors):
@@ -71,12 +77,14 @@ def _needs_dims(name, n, *tensors):
             raise ValueError(f"{name}: expected {n}-dimensional Tensors, got {' and '.join(str(u.shape) for u in tensors)}")
 
 
+@composed
 def mm(x, mat2):
     """Product of two matrices."""
     _needs_dims("mm", 2, x, mat2)
     return matmul_nd(x, mat2)
 
 
+@composed
 def mv(x, vec):
     """Product of a matrix and a vector."""
     if x.ndim != 2 or vec.ndim != 1:
@@ -84,6 +92,7 @@ def mv(x, vec):
     return matmul(x, vec)
 
 
+@composed
 def addmm(x, mat1, mat2, beta=1, alpha=1):
     """beta x + alpha (mat1 @ mat2), where ``x`` broadcasts to the product; with beta = 0 what ``x`` holds does not count."""
     product = mm(mat1, mat2)
@@ -95,6 +104,7 @@ def addmm(x, mat1, mat2, beta=1, alpha=1):
     return product + (x if beta == 1 else x * beta)
 
 
+@composed
 def bmm(x, mat2):
     """Products of the matrices of two batches: (b, n, k) @ (b, k, m)."""
     _needs_dims("bmm", 3, x, mat2)
@@ -103,12 +113,14 @@ def bmm(x, mat2):
     return matmul_nd(x, mat2)
 
 
+@composed
 def dot(x, tensor):
     """Inner product of two vectors."""
     _needs_dims("dot", 1, x, tensor)
     return matmul(x, tensor)
 
 
+@composed
 def outer(x, vec2):
     """x[i] * vec2[j] of two vectors."""
     _needs_dims("outer", 1, x, vec2)

@@ -111,11 +111,11 @@ def _picked_rule(g, target, x_shape):
 picked.derivatives(_picked_rule, None)
 
 
-def of_classes(name, weight, x):
+def of_classes(weight, x):
     """``weight`` (classes) in the dtype of ``x`` (batch, classes, ...), with which its loss is weighted."""
     classes = x.shape[class_dim(x)]
     if weight.shape != (classes,):
-        raise ValueError(f"{name}: weight must be ({classes},), a number for each class of input {x.shape}, got {weight.shape}")
+        raise ValueError(f"weight must be ({classes},), a number for each class of input {x.shape}, got {weight.shape}")
     return weight if weight.dtype == x.dtype else cast(weight, dtype=x.dtype)
 
 
@@ -130,7 +130,7 @@ def likelihood_of_labels(log_p, target, weight=None, ignore_index=-100, reductio
     Where the label is ``ignore_index`` the loss is 0; the mean is by the weights of the other labels, NaN if there are none.
     """
     if target.dtype.kind not in "iu":
-        raise TypeError(f"nll_loss: target must hold class numbers (integers), got {target.dtype}")
+        raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
     labels = cast(target, dtype=np.int64)
     known = ne(labels, ignore_index)
     labels = where(known, labels, 0)
@@ -138,7 +138,7 @@ def likelihood_of_labels(log_p, target, weight=None, ignore_index=-100, reductio
     if weight is None:
         share = cast(known, dtype=log_p.dtype)
     else:
-        weight = of_classes("nll_loss", weight, log_p)
+        weight = of_classes(weight, log_p)
         share = where(known, take_rows(weight, labels), 0.0)
         loss = loss * share
     if smoothing:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .. import kernels
-from ..errors import describe
+from ..errors import composed, describe
 from ..primitive import primitive, update
 from ..record import new_tensor
 from ..state import local
@@ -137,6 +137,7 @@ def batch_norm_in_training(x, weight, bias, running, momentum, eps=1e-5):
     return out
 
 
+@composed
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """(input - mean) / sqrt(variance + eps) * weight + bias for each channel (Ioffe and Szegedy, 2015).
 

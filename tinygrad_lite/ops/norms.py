@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import composed
 from . import reduction
 from .decomposition import svdvals
 from .elementwise import abs
@@ -13,6 +14,7 @@ from .shape import canonical_dim, permute_to, reshape_to
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 
 
+@composed
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """(sum |x|**ord)**(1/ord) over ``dim`` (all if None); inf and -inf are the largest and smallest magnitude, 0 counts what
     is not 0. With ``dtype`` the elements are converted to it first."""
@@ -21,6 +23,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     return reduction.norm(x, ord, dim, keepdim, dtype)
 
 
+@composed
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """The norm of each matrix of the two dimensions ``dim``: "fro" the root of the sum of squares, "nuc" the sum of the singular
     values, inf and -inf the largest and smallest sum of magnitudes of a row, 1 and -1 of a column, 2 and -2 the largest and
@@ -49,6 +52,7 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     return reshape_to(out, shape=tuple(kept if keepdim else left))
 
 
+@composed
 def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """`vector_norm` over one ``dim``, `matrix_norm` over two. Without ``dim`` a vector or a matrix decides by itself; without
     ``ord`` the root of the sum of squares, over all dimensions if ``dim`` is not given either."""

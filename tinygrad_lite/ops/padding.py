@@ -7,23 +7,22 @@ import operator
 
 import numpy as np
 
-from ..errors import located
+from ..errors import composed
 from ..graph import broadcast_to
-from ..state import local
 from .elementwise import where
 from .shape import cat, flip, narrow, slice_items, unslice
 
 __all__ = ["pad"]
 
 
-def _pairs(op, ndim, pad):
+def _pairs(ndim, pad):
     """(before, after) of each dimension from the first on, from numbers for the last dimension, the one before it and so on."""
     try:
         numbers = tuple(map(operator.index, pad))
     except TypeError:
-        raise TypeError(f"{op}: pad must be integers (before, after, ...) from the last dimension on, got {pad!r}") from None
+        raise TypeError(f"pad must be integers (before, after, ...) from the last dimension on, got {pad!r}") from None
     if len(numbers) % 2 or len(numbers) > 2 * ndim:
-        raise ValueError(f"{op}: pad must be (before, after) of at most {ndim} dimensions, from the last one on, got {numbers}")
+        raise ValueError(f"pad must be (before, after) of at most {ndim} dimensions, from the last one on, got {numbers}")
     given = [numbers[k : k + 2] for k in range(0, len(numbers), 2)][::-1]
     return [(0, 0)] * (ndim - len(given)) + given
 
@@ -63,6 +62,7 @@ _BORDERS = {
 }
 
 
+@composed
 def pad(input, pad, mode="constant", value=None):
     """``input`` with borders around its last dimensions.
 
@@ -70,21 +70,20 @@ def pad(input, pad, mode="constant", value=None):
     mode   "constant": ``value`` (0); "reflect": what is inside, mirrored at the outermost elements; "replicate": the outermost
            elements; "circular": what is at the opposite side
     """
-    op = located("pad", local.state)
     if mode != "constant" and mode not in _BORDERS:
-        raise ValueError(f"{op}: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
+        raise ValueError(f"mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     if mode != "constant" and value:
-        raise ValueError(f"{op}: value is for mode 'constant', mode is {mode!r}")
-    pairs = _pairs(op, input.ndim, pad)
+        raise ValueError(f"value is for mode 'constant', mode is {mode!r}")
+    pairs = _pairs(input.ndim, pad)
     for d, (n, (low, high)) in enumerate(zip(input.shape, pairs)):
         if n + low + high < 0:
-            raise ValueError(f"{op}: {low} and {high} take more than there is of size {n} of dim {d} (x is {tuple(input.shape)})")
+            raise ValueError(f"{low} and {high} take more than there is of size {n} of dim {d} (x is {tuple(input.shape)})")
     wider = [(builtins.max(low, 0), builtins.max(high, 0)) for low, high in pairs]
     out = input if mode == "reflect" else _without(input, pairs)
     if mode == "constant":
         return _around(out, wider, value) if any(map(any, wider)) else out
     for d, (low, high) in enumerate(wider):
-        out = _bordered(op, out, d, low, high, mode) if low or high else out
+        out = _bordered(out, d, low, high, mode) if low or high else out
     return _without(out, pairs) if mode == "reflect" else out  # what is cut off is reflected before
 
 
@@ -95,11 +94,11 @@ def _without(x, pairs):
     return slice_items(x, index=tuple(slice(builtins.max(-a, 0), n - builtins.max(-b, 0)) for n, (a, b) in zip(x.shape, pairs)))
 
 
-def _bordered(op, x, dim, low, high, mode):
+def _bordered(x, dim, low, high, mode):
     """``x`` with borders of the widths ``low`` and ``high`` along ``dim``."""
     borders, most, words = _BORDERS[mode]
     n = x.shape[dim]
     if builtins.max(low, high) > most(n):
-        raise ValueError(f"{op}: mode {mode!r} needs borders {words} size {n} of dim {dim}, got {low} and {high}")
+        raise ValueError(f"mode {mode!r} needs borders {words} size {n} of dim {dim}, got {low} and {high}")
     before, after = borders(x, dim, n, low, high)
     return cat([part for part, width in ((before, low), (x, 1), (after, high)) if width], dim)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import composed
 from ..graph import broadcast_to
 from .contraction import einsum
-from .elementwise import clamp, minimum, sqrt, square, where
+from .elementwise import clamp, eq, minimum, sqrt, square, where
 from .loss import at_least, reduced
 from .reduction import norm, sum
 
@@ -16,6 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@composed
 def bilinear(input1, input2, weight, bias=None):
     """x1^T W_k x2 + b_k for each output k.
 
@@ -31,6 +33,7 @@ def bilinear(input1, input2, weight, bias=None):
     return out if bias is None else out + bias
 
 
+@composed
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """The cosine of the angle between vectors along ``dim``: x1 . x2 / (max(||x1||, eps) max(||x2||, eps)).
 
@@ -45,6 +48,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     return sum(first * second, dim=dim)
 
 
+@composed
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of x1 - x2 + eps along the last dimension: (..., features) -> (...)."""
     return norm(x1 - x2 + eps, p, -1, keepdim)
@@ -59,6 +63,7 @@ def _check_dims(name, **inputs):
         raise ValueError(f"{name}: all inputs must have the same number of dimensions, got {came}")
 
 
+@composed
 def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction="mean"):
     """1 - cosine of pairs with target 1, max(0, cosine - margin) of those with -1.
 
@@ -72,22 +77,25 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction="mean"):
         )
     first, second = (sqrt(sum(square(x), dim=-1) + 1e-12) for x in (input1, input2))
     cosine = sum(input1 * input2, dim=-1) / (first * second)
-    apart = where(target == -1, clamp(cosine - margin, min=0.0), 0.0)
-    return reduced(where(target == 1, 1.0 - cosine, apart), reduction)
+    apart = where(eq(target, -1), clamp(cosine - margin, min=0.0), 0.0)
+    return reduced(where(eq(target, 1), 1.0 - cosine, apart), reduction)
 
 
+@composed
 def hinge_embedding_loss(input, target, margin=1.0, reduction="mean"):
     """The distance ``input`` where target is 1, max(0, margin - input) where it is -1."""
-    near, apart = where(target == -1, 0.0, input), where(target == 1, 0.0, clamp(margin - input, min=0.0))
+    near, apart = where(eq(target, -1), 0.0, input), where(eq(target, 1), 0.0, clamp(margin - input, min=0.0))
     return reduced(near + apart, reduction)
 
 
+@composed
 def margin_ranking_loss(input1, input2, target, margin=0.0, reduction="mean"):
     """max(0, margin - t (x1 - x2)): with t = 1 the first is to be larger, with -1 the second."""
     _check_dims("margin_ranking_loss", input1=input1, input2=input2, target=target)
     return reduced(clamp(margin - target * (input1 - input2), min=0.0), reduction)
 
 
+@composed
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean"):
     """max(0, margin + d(anchor, positive) - d(anchor, negative)) with `pairwise_distance` d: (batch, features) each.
 

@@ -18,10 +18,9 @@ import operator
 
 import numpy as np
 
-from ..errors import located
+from ..errors import composed
 from ..kernels import pooling as kernels
 from ..primitive import primitive
-from ..state import local
 from .elementwise import abs, pow, square
 from .reduction import _power
 from .shape import reshape_to
@@ -125,11 +124,13 @@ def _max_pool(x, windows, return_indices):
 # -- PyTorch's names ---------------------------------------------------------------------------------------------------
 
 
+@composed
 def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """As `max_pool2d`, of sequences (batch, channels, length) or (channels, length)."""
-    return _max_pool(x, pooling_windows("max_pool1d", x, 1, kernel_size, stride, padding, dilation, ceil_mode), return_indices)
+    return _max_pool(x, pooling_windows(x, 1, kernel_size, stride, padding, dilation, ceil_mode), return_indices)
 
 
+@composed
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The largest element of each window: (batch, channels, height, width) -> (batch, channels, rows, columns).
 
@@ -139,18 +140,19 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     return_indices  (values, indices): int64, in each flattened image
     A dimension has floor((size + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 windows.
     """
-    windows = pooling_windows("max_pool2d", x, 2, kernel_size, stride, padding, dilation, ceil_mode, integers=True)
+    windows = pooling_windows(x, 2, kernel_size, stride, padding, dilation, ceil_mode, integers=True)
     return _max_pool(x, windows, return_indices)
 
 
+@composed
 def max_pool3d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """As `max_pool2d`, of volumes (batch, channels, depth, height, width) or (channels, depth, height, width)."""
-    windows = pooling_windows("max_pool3d", x, 3, kernel_size, stride, padding, dilation, ceil_mode, integers=True)
+    windows = pooling_windows(x, 3, kernel_size, stride, padding, dilation, ceil_mode, integers=True)
     return _max_pool(x, windows, return_indices)
 
 
-def _avg_pool(op, x, n, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
-    windows = pooling_windows(op, x, n, kernel_size, stride, padding, 1, ceil_mode)
+def _avg_pool(x, n, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
+    windows = pooling_windows(x, n, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override is None:
         return average_windows(x, windows=windows, divisor="window" if count_include_pad else "inside")
     try:
@@ -158,15 +160,17 @@ def _avg_pool(op, x, n, kernel_size, stride, padding, ceil_mode, count_include_p
     except TypeError:
         divisor = 0
     if not divisor:
-        raise ValueError(f"{located(op, local.state)}: divisor_override must be an integer, not 0, got {divisor_override!r}")
+        raise ValueError(f"divisor_override must be an integer, not 0, got {divisor_override!r}")
     return average_windows(x, windows=windows, divisor=divisor)
 
 
+@composed
 def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """As `avg_pool2d`, of sequences (batch, channels, length) or (channels, length)."""
-    return _avg_pool("avg_pool1d", x, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return _avg_pool(x, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
+@composed
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """The mean of each window: (batch, channels, height, width) -> (batch, channels, rows, columns); see `max_pool2d`.
 
@@ -174,34 +178,38 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     count_include_pad  whether they count as elements
     divisor_override   divides the sums in place of the number of elements
     """
-    return _avg_pool("avg_pool2d", x, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(x, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@composed
 def avg_pool3d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """As `avg_pool2d`, of volumes (batch, channels, depth, height, width) or (channels, depth, height, width)."""
-    return _avg_pool("avg_pool3d", x, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(x, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@composed
 def sum_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
     """The sum of each window of (batch, channels, length) or (channels, length); padding is zeros."""
-    return sum_windows(x, windows=pooling_windows("sum_pool1d", x, 1, kernel_size, stride, padding, 1, ceil_mode))
+    return sum_windows(x, windows=pooling_windows(x, 1, kernel_size, stride, padding, 1, ceil_mode))
 
 
+@composed
 def sum_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
     """The sum of each window: (batch, channels, height, width) -> (batch, channels, rows, columns); padding is zeros."""
-    return sum_windows(x, windows=pooling_windows("sum_pool2d", x, 2, kernel_size, stride, padding, 1, ceil_mode))
+    return sum_windows(x, windows=pooling_windows(x, 2, kernel_size, stride, padding, 1, ceil_mode))
 
 
+@composed
 def sum_pool3d(x, kernel_size, stride=None, padding=0, ceil_mode=False):
     """The sum of each window of (batch, channels, depth, height, width) or (channels, depth, height, width)."""
-    return sum_windows(x, windows=pooling_windows("sum_pool3d", x, 3, kernel_size, stride, padding, 1, ceil_mode))
+    return sum_windows(x, windows=pooling_windows(x, 3, kernel_size, stride, padding, 1, ceil_mode))
 
 
-def _lp_pool(op, x, n, norm_type, kernel_size, stride, ceil_mode):
-    windows = pooling_windows(op, x, n, kernel_size, stride, 0, 1, ceil_mode)
+def _lp_pool(x, n, norm_type, kernel_size, stride, ceil_mode):
+    windows = pooling_windows(x, n, kernel_size, stride, 0, 1, ceil_mode)
     p = float(norm_type)
     if not p:
-        raise ValueError(f"{located(op, local.state)}: norm_type must not be 0")
+        raise ValueError("norm_type must not be 0")
     if math.isinf(p):
         values = _max_pool(abs(x) if p > 0 else -abs(x), windows, False)
         return values if p > 0 else -values
@@ -210,67 +218,78 @@ def _lp_pool(op, x, n, norm_type, kernel_size, stride, ceil_mode):
     return total if p == 1 else _power(total, 1.0 / p)
 
 
+@composed
 def lp_pool1d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     """As `lp_pool2d`, of sequences (batch, channels, length) or (channels, length)."""
-    return _lp_pool("lp_pool1d", x, 1, norm_type, kernel_size, stride, ceil_mode)
+    return _lp_pool(x, 1, norm_type, kernel_size, stride, ceil_mode)
 
 
+@composed
 def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     """(sum of x**p)**(1/p) over each window, p = ``norm_type`` (Sermanet et al., 2012): p = 1 is the sum, infinity the largest
     magnitude. A window that ``ceil_mode`` cuts short counts as a whole one of its mean; the derivative at 0 is 0."""
-    return _lp_pool("lp_pool2d", x, 2, norm_type, kernel_size, stride, ceil_mode)
+    return _lp_pool(x, 2, norm_type, kernel_size, stride, ceil_mode)
 
 
+@composed
 def lp_pool3d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
     """As `lp_pool2d`, of volumes (batch, channels, depth, height, width) or (channels, depth, height, width)."""
-    return _lp_pool("lp_pool3d", x, 3, norm_type, kernel_size, stride, ceil_mode)
+    return _lp_pool(x, 3, norm_type, kernel_size, stride, ceil_mode)
 
 
+@composed
 def adaptive_avg_pool1d(x, output_size):
     """As `adaptive_avg_pool2d`, of sequences (batch, channels, length) or (channels, length)."""
-    return average_windows(x, windows=adaptive_windows("adaptive_avg_pool1d", x, 1, output_size), divisor="inside")
+    return average_windows(x, windows=adaptive_windows(x, 1, output_size), divisor="inside")
 
 
+@composed
 def adaptive_avg_pool2d(x, output_size):
     """The means of as many windows as ``output_size`` says (an integer, or one for each dimension; None: as many as elements):
     window i of n over a dimension goes from floor(i size / n) to ceil((i + 1) size / n)."""
-    return average_windows(x, windows=adaptive_windows("adaptive_avg_pool2d", x, 2, output_size), divisor="inside")
+    return average_windows(x, windows=adaptive_windows(x, 2, output_size), divisor="inside")
 
 
+@composed
 def adaptive_avg_pool3d(x, output_size):
     """As `adaptive_avg_pool2d`, of volumes (batch, channels, depth, height, width) or (channels, depth, height, width)."""
-    return average_windows(x, windows=adaptive_windows("adaptive_avg_pool3d", x, 3, output_size), divisor="inside")
+    return average_windows(x, windows=adaptive_windows(x, 3, output_size), divisor="inside")
 
 
+@composed
 def adaptive_max_pool1d(x, output_size, return_indices=False):
     """As `adaptive_max_pool2d`, of sequences (batch, channels, length) or (channels, length)."""
-    return _max_pool(x, adaptive_windows("adaptive_max_pool1d", x, 1, output_size), return_indices)
+    return _max_pool(x, adaptive_windows(x, 1, output_size), return_indices)
 
 
+@composed
 def adaptive_max_pool2d(x, output_size, return_indices=False):
     """The largest elements of the windows of `adaptive_avg_pool2d`; ``return_indices`` as of `max_pool2d`."""
-    return _max_pool(x, adaptive_windows("adaptive_max_pool2d", x, 2, output_size), return_indices)
+    return _max_pool(x, adaptive_windows(x, 2, output_size), return_indices)
 
 
+@composed
 def adaptive_max_pool3d(x, output_size, return_indices=False):
     """As `adaptive_max_pool2d`, of volumes (batch, channels, depth, height, width) or (channels, depth, height, width)."""
-    return _max_pool(x, adaptive_windows("adaptive_max_pool3d", x, 3, output_size), return_indices)
+    return _max_pool(x, adaptive_windows(x, 3, output_size), return_indices)
 
 
-def _global_pool(op, x, pool, keepdim):
+def _global_pool(x, pool, keepdim):
     if x.ndim < 3:
-        raise ValueError(f"{located(op, local.state)}: x must be (batch, channels, ...), got {tuple(x.shape)}")
+        raise ValueError(f"x must be (batch, channels, ...), got {tuple(x.shape)}")
     shape = tuple(x.shape)
     out = pool(reshape_to(x, shape=(*shape[:2], math.prod(shape[2:]))), 1)
     return reshape_to(out, shape=(*shape[:2], *[1] * (len(shape) - 2) * keepdim))
 
 
+@composed
 def global_avg_pool(x, keepdim=False):
     """The mean of each channel over all that comes after: (batch, channels, ...) -> (batch, channels) (Lin et al., 2013);
     ``keepdim`` leaves sizes 1."""
-    return _global_pool("global_avg_pool", x, adaptive_avg_pool1d, keepdim)
+    return _global_pool(x, adaptive_avg_pool1d, keepdim)
 
 
+@composed
 def global_max_pool(x, keepdim=False):
     """The largest element of each channel: (batch, channels, ...) -> (batch, channels); ``keepdim`` leaves sizes 1."""
-    return _global_pool("global_max_pool", x, adaptive_max_pool1d, keepdim)
+    return _global_pool(x, adaptive_max_pool1d, keepdim)

@@ -56,6 +56,8 @@ def set_rng_state(state):
 
 def keep_mask(shape, p, dtype):
     """An array that is 0 with probability ``p``, else 1 / (1 - p)."""
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"x is {dtype}: convert it with .float() first")
     if p == 1:
         return np.zeros(shape, dtype)
     return np.multiply(generator().random(shape, np.float32) >= p, 1.0 / (1.0 - p), dtype=dtype)

@@ -3,8 +3,8 @@ Whole sequences stand in sequence.py."""
 
 from __future__ import annotations
 
-from ..errors import located
-from ..state import local, scope
+from ..errors import composed
+from ..state import scope
 from .activation import relu
 from .elementwise import sigmoid, tanh
 from .gates import gru_gates, lstm_gates
@@ -71,33 +71,36 @@ def next_gru(p, h, weight_hh, bias_hh, reset_after):
 # -- one step ------------------------------------------------------------------------------------------------------
 
 
-def _check_step(op, x, **states):
+def _check_step(x, **states):
     """Each of ``states`` (its value, its number of features) must go with ``x`` (..., input)."""
     for name, (state, size) in states.items():
         expected = (*x.shape[:-1], size)
         if state.shape != expected:
-            raise ValueError(f"{located(op, local.state)}: {name} is {state.shape}, expected {expected} for x {x.shape}")
+            raise ValueError(f"{name} is {state.shape}, expected {expected} for x {x.shape}")
 
 
+@composed
 def rnn_step(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity="tanh"):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh) (Elman, 1990).
 
     x (..., input), h (..., hidden), weight_ih (hidden, input), weight_hh (hidden, hidden), biases (hidden) or None;
     f is the ``nonlinearity``, "tanh" or "relu"
     """
-    _check_step("rnn_step", x, h=(h, weight_hh.shape[1]))
+    _check_step(x, h=(h, weight_hh.shape[1]))
     return next_rnn(linear(x, weight_ih, bias_ih), h, weight_hh, bias_hh, nonlinearity)
 
 
+@composed
 def leaky_step(x, h, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity="tanh"):
     """h' = (1 - 1 / tau) h + 1 / tau f(W_ih x + b_ih + W_hh h + b_hh), leaky units (Jaeger et al., 2007).
 
     tau  time constants in steps, 1 or more: (hidden) or a number; with 1 it is `rnn_step`, whose other arguments these are
     """
-    _check_step("leaky_step", x, h=(h, weight_hh.shape[1]))
+    _check_step(x, h=(h, weight_hh.shape[1]))
     return next_leaky(linear(x, weight_ih, bias_ih), h, tau, weight_hh, bias_hh, nonlinearity)
 
 
+@composed
 def lstm_step(x, h, c, weight_ih, weight_hh, bias_ih=None, bias_hh=None, weight_hr=None, weight_ch=None):
     """(h', c') of a long short-term memory (Hochreiter and Schmidhuber, 1997, with the forget gate of Gers et al., 2000)::
 
@@ -109,10 +112,11 @@ def lstm_step(x, h, c, weight_ih, weight_hh, bias_ih=None, bias_hh=None, weight_
     weight_hr  (projection, hidden): h' is W_hr (sigmoid(o) tanh(c')) (Sak et al., 2014), and weight_hh (4 hidden, projection)
     weight_ch  (3 hidden), peepholes of i, f and o: i + w_i c, f + w_f c, o + w_o c' (Gers and Schmidhuber, 2000)
     """
-    _check_step("lstm_step", x, h=(h, weight_hh.shape[1]), c=(c, weight_hh.shape[0] // 4))
+    _check_step(x, h=(h, weight_hh.shape[1]), c=(c, weight_hh.shape[0] // 4))
     return next_lstm(linear(x, weight_ih, bias_ih), h, c, weight_hh, bias_hh, weight_hr, weight_ch)
 
 
+@composed
 def gru_step(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, reset_after=True):
     """h' of a gated recurrent unit::
 
@@ -123,5 +127,5 @@ def gru_step(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, reset_af
 
     x (..., input), h (..., hidden), weight_ih (3 hidden, input), weight_hh (3 hidden, hidden), biases (3 hidden) or None; r, z, n
     """
-    _check_step("gru_step", x, h=(h, weight_hh.shape[1]))
+    _check_step(x, h=(h, weight_hh.shape[1]))
     return next_gru(linear(x, weight_ih, bias_ih), h, weight_hh, bias_hh, reset_after)

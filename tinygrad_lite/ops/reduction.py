@@ -9,8 +9,10 @@ from collections import namedtuple
 import numpy as np
 
 from ..dtypes import conversion
+from ..errors import composed
 from ..graph import broadcast_to
 from ..primitive import primitive
+from ..record import Value
 from . import elementwise as ew
 from .indexing import scatter_zeros
 from .shape import canonical_dim, canonical_dims, flip, reshape_to, slice_items
@@ -88,6 +90,7 @@ def mean(x, *, dim=None, keepdim=False, dtype=None):
 mean.derivatives(lambda g, x_shape, dim, keepdim: _back(g * (1.0 / builtins.max(_count(x_shape, dim), 1)), x_shape, dim, keepdim))
 
 
+@composed
 def prod(x, dim=None, keepdim=False, *, dtype=None):
     """The product (of all elements, or along one ``dim``), by halves: its derivatives are right where elements are 0. With
     ``dtype`` the elements are converted to it first."""
@@ -207,20 +210,23 @@ min_along.derivatives(_to_place)
 Extreme = namedtuple("Extreme", "values indices")
 
 
+@composed
 def max(x, dim=None, keepdim=False):
     """The largest value of all, or (values, indices) along ``dim``; ``max(x, y)`` of two Tensors is `maximum`."""
     if dim is None:
         return amax(x)
-    return Extreme(*max_along(x, dim=dim, keepdim=keepdim)) if isinstance(dim, (int, np.integer)) else ew.maximum(x, dim)
+    return ew.maximum(x, dim) if isinstance(dim, (Value, np.ndarray)) else Extreme(*max_along(x, dim=dim, keepdim=keepdim))
 
 
+@composed
 def min(x, dim=None, keepdim=False):
     """The smallest value of all, or (values, indices) along ``dim``; ``min(x, y)`` of two Tensors is `minimum`."""
     if dim is None:
         return amin(x)
-    return Extreme(*min_along(x, dim=dim, keepdim=keepdim)) if isinstance(dim, (int, np.integer)) else ew.minimum(x, dim)
+    return ew.minimum(x, dim) if isinstance(dim, (Value, np.ndarray)) else Extreme(*min_along(x, dim=dim, keepdim=keepdim))
 
 
+@composed
 def var(x, dim=None, correction=1, keepdim=False, unbiased=None):
     """The variance, the sum of squared deviations divided by the number of elements less ``correction``; ``unbiased`` is PyTorch's
     older word for a correction of 1 or 0. Where nothing is left of the number it is infinite, and NaN of equal elements."""
@@ -237,16 +243,19 @@ def var(x, dim=None, correction=1, keepdim=False, unbiased=None):
     return total * ew.cast(ew.where(total > 0, math.inf, math.nan), dtype=x.dtype)
 
 
+@composed
 def std(x, dim=None, correction=1, keepdim=False, unbiased=None):
     """The standard deviation, the root of `var`; its derivative at 0 is 0."""
     return _power(var(x, dim, correction, keepdim, unbiased), 0.5)
 
 
+@composed
 def all(x, dim=None, keepdim=False):
     """Whether all elements are true (not zero)."""
     return ew.eq(sum(ew.eq(x, 0), dim=dim, keepdim=keepdim), 0)
 
 
+@composed
 def any(x, dim=None, keepdim=False):
     """Whether some element is true (not zero)."""
     return ew.gt(sum(ew.ne(x, 0), dim=dim, keepdim=keepdim), 0)
@@ -305,6 +314,7 @@ def _norm_rule(g, x, out, dim, keepdim):
 euclidean_norm.derivatives(_norm_rule)
 
 
+@composed
 def norm(x, p=2, dim=None, keepdim=False, dtype=None):
     """The p-norm (sum |x|**p)**(1/p) over ``dim``; p = inf and -inf are the largest and smallest magnitude, 0 counts
     what is not 0, "fro" is p = 2. With ``dtype`` the elements are converted to it first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..errors import composed
 from ..graph import cast
 from .elementwise import abs, exp, log, square, where, zeros_like
 from .loss import at_least, check_same_shape, mean_squared_error, reduced
@@ -29,6 +30,7 @@ def _check_weight(name, loss, weight):
         raise ValueError(f"{name}: weight is {weight.shape}, input is {loss.shape}: they must agree")
 
 
+@composed
 def mse_loss(input, target, reduction="mean", weight=None):
     """(input - target)**2, of equal shapes; ``weight`` of the same shape makes the mean a weighted one."""
     if input.shape != target.shape:
@@ -38,12 +40,14 @@ def mse_loss(input, target, reduction="mean", weight=None):
     return _weighted_mean("mse_loss", square(input - target), weight, reduction)
 
 
+@composed
 def sse_loss(input, target):
     """1/2 sum (input - target)**2, of equal shapes: the sum of squares of the lectures, whose gradient is the difference."""
     check_same_shape("sse_loss", input, target)
     return sum(square(input - target)) * 0.5
 
 
+@composed
 def l1_loss(input, target, reduction="mean", weight=None):
     """|input - target|, of equal shapes; ``weight`` of the same shape makes the mean a weighted one."""
     check_same_shape("l1_loss", input, target)
@@ -56,6 +60,7 @@ def _huber(difference, delta):
     return bounded * (difference - bounded * 0.5)
 
 
+@composed
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """d**2 / 2 of the difference d where |d| < delta, else delta (|d| - delta / 2) (Huber, 1964); equal shapes, also of
     ``weight``, a factor that does not count in the mean."""
@@ -69,6 +74,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return reduced(loss, reduction)
 
 
+@composed
 def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
     """d**2 / (2 beta) of the difference d where |d| < beta, else |d| - beta / 2 (Girshick, 2015); of equal shapes."""
     check_same_shape("smooth_l1_loss", input, target)
@@ -81,6 +87,7 @@ def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
 # -- of densities ------------------------------------------------------------------------------------------------
 
 
+@composed
 def kl_div(input, target, reduction="mean", log_target=False):
     """t (log t - x), the divergence of Kullback and Leibler (1951) from log-probabilities ``input`` to probabilities ``target``.
 
@@ -98,6 +105,7 @@ def kl_div(input, target, reduction="mean", log_target=False):
     return sum(loss) / (input.shape[0] or math.nan) if input.ndim else loss
 
 
+@composed
 def poisson_nll_loss(input, target, log_input=True, full=False, eps=1e-8, reduction="mean"):
     """rate - t log(rate) for counts t, the logarithm of Poisson's density with its sign changed.
 
@@ -113,6 +121,7 @@ def poisson_nll_loss(input, target, log_input=True, full=False, eps=1e-8, reduct
     return reduced(loss, reduction)
 
 
+@composed
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """(log var + (input - target)**2 / var) / 2, the logarithm of the normal density with its sign changed (Nix and Weigend, 1994).
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from .. import kernels
-from ..errors import describe, located
+from ..errors import composed, describe
 from ..primitive import primitive
 from ..record import Value, new_tensor
 from ..state import local
@@ -21,13 +21,13 @@ from .shape import reshape_to
 __all__ = ["group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
 
-def _check(x, shape, weight, bias, where=""):
-    """``x`` must be float32 or float64, what there is of weight and bias of ``shape`` and its dtype; ``where`` begins an error."""
+def _check(x, shape, weight, bias):
+    """``x`` must be float32 or float64, what there is of weight and bias of ``shape`` and its dtype."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        raise TypeError(f"{where}x must be float32 or float64, got {x.dtype}")
+        raise TypeError(f"x must be float32 or float64, got {x.dtype}")
     for name, a in (("weight", weight), ("bias", bias)):
         if a is not None and (a.shape != shape or a.dtype != x.dtype):
-            raise ValueError(f"{where}{name} is {a.shape} {a.dtype}, expected {shape} {x.dtype} for x {x.shape}")
+            raise ValueError(f"{name} is {a.shape} {a.dtype}, expected {shape} {x.dtype} for x {x.shape}")
 
 
 def _affine(out, weight, bias):
@@ -84,6 +84,7 @@ def normalise_features_backward(g, x, weight, bias, statistics, *, normalized_sh
     return _gradients(kernel, x, weight, bias, math.prod(normalized_shape), statistics)
 
 
+@composed
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(variance + eps) * weight + bias over the last dimensions of each sample (Ba et al., 2016).
 
@@ -114,6 +115,7 @@ def normalise_squares_backward(g, x, weight, statistics, *, normalized_shape, ep
     return _gradients(kernel, x, weight, None, math.prod(normalized_shape), statistics, False)[:2]
 
 
+@composed
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / sqrt(mean(x**2) + eps) * weight over the last dimensions of each sample (Zhang and Sennrich, 2019).
 
@@ -158,6 +160,7 @@ def normalise_groups_backward(g, x, weight, bias, statistics, *, num_groups, eps
     return _gradients(kernel, x, weight, bias, num_groups, statistics)
 
 
+@composed
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(variance + eps) * weight + bias over each group of neighbouring channels (Wu and He, 2018).
 
@@ -168,6 +171,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     return normalise_groups(input, weight, bias, num_groups=num_groups, eps=eps)
 
 
+@composed
 def instance_norm(
     input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5
 ):  # fmt: skip
@@ -179,17 +183,16 @@ def instance_norm(
     use_input_stats            take mean and variance of ``input``, and move the running ones towards their averages over the batch:
                                running += momentum * (new - running); else the running ones are taken
     """
-    where = located("instance_norm", local.state)
     if input.ndim < 3:
-        raise ValueError(f"{where}: x must be (batch, channels, places, ...), got {input.shape}")
+        raise ValueError(f"x must be (batch, channels, places, ...), got {input.shape}")
     batch, channels, *rest = input.shape
-    _check(input, (channels,), weight, bias, f"{where}: ")
+    _check(input, (channels,), weight, bias)
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise ValueError(f"{where}: running_mean and running_var are needed without use_input_stats")
+            raise ValueError("running_mean and running_var are needed without use_input_stats")
         return normalise_by(input, running_mean, running_var, weight, bias, eps=eps)
     if math.prod(rest) == 1:
-        raise ValueError(f"{where}: there must be more than one place in each channel, x is {input.shape}")
+        raise ValueError(f"there must be more than one place in each channel, x is {input.shape}")
     if running_mean is not None and batch * math.prod(rest) and not local.state.recomputing:
         x, places = _array(input), tuple(range(2, input.ndim))
         new = [mean(v, dim=0) for v in (mean(x, dim=places), var(x, places))]
@@ -201,6 +204,7 @@ def _array(x):
     return x.data if isinstance(x, Value) else x
 
 
+@composed
 def normalize(input, p=2.0, dim=1, eps=1e-12):
     """x divided by its p-norm along ``dim``, or by ``eps`` where the norm is less."""
     return input / clamp(norm(input, p, dim, keepdim=True), min=eps)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..dtypes import complex_in
+from ..errors import composed
 from ..graph import cast
 from ..primitive import primitive
 from ..record import Value
@@ -25,12 +26,12 @@ def _of_index_shape(src, index, x):
     if not hasattr(src, "shape") or isinstance(src, np.generic):
         kind = np.asarray(src).dtype.kind
         if kind == "c" or (kind == "f" and x.dtype.kind != "f"):
-            raise TypeError(f"scatter: {complex_in([src]) or f'src is {src}, x is {x.dtype}: convert x first'}")
+            raise TypeError(f"{complex_in([src]) or f'src is {src}, x is {x.dtype}: convert x first'}")
         return src
     if src.shape == index.shape:
         return src
     if src.ndim != index.ndim or any(n < m for n, m in zip(src.shape, index.shape)):
-        raise ValueError(f"scatter: src {src.shape} must be at least as large as index {index.shape} in every dimension")
+        raise ValueError(f"src {src.shape} must be at least as large as index {index.shape} in every dimension")
     return slice_items(src, index=tuple(slice(n) for n in index.shape))
 
 
@@ -38,6 +39,7 @@ def _as_tensor(src, x, index):
     return src if hasattr(src, "shape") and src.shape == index.shape else np.full(index.shape, src, x.dtype)
 
 
+@composed
 def scatter_add(x, dim, index, src):
     """``x`` with out[index[i, j], j] += src[i, j] for dim 0, and so on; repeated indices add up."""
     src = _as_tensor(_of_index_shape(src, index, x), x, index)
@@ -72,6 +74,7 @@ def _kept_of_source(g, x_shape, index, dim):
 scatter_at.derivatives(lambda g, index, dim: scatter_at(g, index, 0.0, dim=dim), None, _kept_of_source)
 
 
+@composed
 def scatter(x, dim, index, src=None, reduce=None, *, value=None):
     """``x`` with out[index[i, j], j] = src[i, j] for dim 0, and so on; of repeated indices the last one stays. ``reduce`` "add" or
     "multiply" does that to what is there instead. ``src`` is a Tensor or a number, which may also be given as ``value``."""
@@ -106,6 +109,7 @@ def contributors(index, *, shape, dim):
     return out.reshape(*shape, out.shape[1])
 
 
+@composed
 def scatter_reduce(x, dim, index, src, reduce, include_self=True):
     """``x`` where out[index[i, j], j] for dim 0, and so on, is the "sum", "prod", "mean", "amax" or "amin" of all src[i, j] that go
     there, and of what was there with ``include_self``. Equal extremes share the gradient. All but sum and mean take memory for

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
+from ..errors import composed
 from ..primitive import primitive
 from ..state import local
 from .recurrence import nonlinearity_of
@@ -50,6 +51,7 @@ def rnn_over_time_backward(
     return *cotangents, g_bias, g_bias, None
 
 
+@composed
 def rnn_sequence(
     x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
 ):  # fmt: skip
@@ -83,6 +85,7 @@ def leaky_over_time_backward(
     return g_x, g_h0, g_tau if tau.ndim else g_tau.sum(), *g_weights, g_bias, g_bias, None
 
 
+@composed
 def leaky_sequence(
     x, h0, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
 ):  # fmt: skip
@@ -111,6 +114,7 @@ def lstm_over_time_backward(
     return *cotangents, g_bias, g_bias, None
 
 
+@composed
 def lstm_sequence(
     x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, weight_hr=None, *, reverse=False
 ):  # fmt: skip
@@ -141,6 +145,7 @@ def gru_over_time_backward(
     return *kernels.recurrence.gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after, wanted=wanted), None
 
 
+@composed
 def gru_sequence(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, reset_after=True, reverse=False):
     """(outputs, h_n) of `gru_step` over a sequence: outputs (steps, batch, hidden), h_n (batch, hidden).
 

@@ -8,10 +8,12 @@ import operator
 import numpy as np
 
 from ..dtypes import result_dtype
+from ..errors import composed, located
 from ..graph import broadcast_to, cast
 from ..kernels.pool import empty
 from ..primitive import primitive
 from ..record import Value
+from ..state import local
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "expand", "flatten", "flip", "narrow", "permute", "repeat", "reshape", "roll", "select",
@@ -43,11 +45,15 @@ def canonical_dims(dim, ndim, op=None):
     return dims if ndim else ()
 
 
-def as_shape(sizes):
-    """Sizes given one by one or as one sequence, as a tuple."""
+def as_shape(sizes, op=None):
+    """Sizes (or dimensions) given one by one or as one sequence, as a tuple. Errors name ``op``; those of a composed op do by
+    themselves."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    return tuple(int(n) for n in sizes)
+    try:
+        return tuple(map(operator.index, sizes))
+    except TypeError:
+        raise TypeError(f"{located(op, local.state) + ': ' if op else ''}expected integers, got {sizes}") from None
 
 
 # -- views -------------------------------------------------------------------------------------------------------
@@ -56,7 +62,7 @@ def as_shape(sizes):
 @primitive(view=True, name="reshape")
 def reshape_to(x, *, shape, copy=None):
     """The elements of ``x`` in row-major order as ``shape``; one size may be -1. ``copy=False`` refuses to copy."""
-    return np.reshape(x, shape, copy=copy)
+    return x.reshape(shape, copy=copy)
 
 
 reshape_to.derivatives(lambda g, x_shape: reshape_to(g, shape=x_shape))
@@ -64,14 +70,16 @@ reshape_to.derivatives(lambda g, x_shape: reshape_to(g, shape=x_shape))
 
 def reshape(x, *shape):
     """The elements of ``x`` in row-major order as ``shape`` (sizes one by one or a tuple; one may be -1)."""
-    return reshape_to(x, shape=as_shape(shape))
+    return reshape_to(x, shape=as_shape(shape, "reshape"))
 
 
+@composed
 def view(x, *shape):
     """As `reshape`, and an error where that would have to copy."""
     return reshape_to(x, shape=as_shape(shape), copy=False)
 
 
+@composed
 def flatten(x, start_dim=0, end_dim=-1):
     """Dimensions ``start_dim`` to ``end_dim`` as one."""
     if x.ndim == 0:
@@ -83,6 +91,7 @@ def flatten(x, start_dim=0, end_dim=-1):
     return reshape_to(x, shape=(*x.shape[:start], size, *x.shape[end + 1 :]))
 
 
+@composed
 def unflatten(x, dim, sizes):
     """Dimension ``dim`` as several, of ``sizes``; one may be -1."""
     dim = canonical_dim(dim, x.ndim)
@@ -93,12 +102,14 @@ def unflatten(x, dim, sizes):
     return reshape_to(x, shape=(*x.shape[:dim], *given, *x.shape[dim + 1 :]))
 
 
+@composed
 def squeeze(x, dim=None):
     """Without the dimensions of size 1 (only those in ``dim`` if it is given)."""
     dims = canonical_dims(dim, x.ndim)
     return reshape_to(x, shape=tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in dims))
 
 
+@composed
 def unsqueeze(x, dim):
     """With a new dimension of size 1 at ``dim``."""
     dim = canonical_dim(dim, x.ndim, extra=1)
@@ -122,9 +133,10 @@ def _inverse(dims):
 
 def permute(x, *dims):
     """Dimension ``d`` of the result is dimension ``dims[d]`` of ``x``."""
-    return permute_to(x, dims=as_shape(dims))
+    return permute_to(x, dims=as_shape(dims, "permute"))
 
 
+@composed
 def transpose(x, dim0, dim1):
     """With dimensions ``dim0`` and ``dim1`` exchanged."""
     dims = list(range(x.ndim))
@@ -134,6 +146,7 @@ def transpose(x, dim0, dim1):
     return permute_to(x, dims=tuple(dims))
 
 
+@composed
 def expand(x, *shape):
     """As `broadcast_to`; -1 keeps a size."""
     shape = as_shape(shape)
@@ -190,6 +203,7 @@ slice_items.derivatives(lambda g, x_shape, index: unslice(g, index=index, shape=
 unslice.derivatives(lambda g, index: slice_items(g, index=index))
 
 
+@composed
 def narrow(x, dim, start, length):
     """``length`` elements from ``start`` along ``dim``."""
     dim = canonical_dim(dim, x.ndim)
@@ -199,6 +213,7 @@ def narrow(x, dim, start, length):
     return slice_items(x, index=(slice(None),) * dim + (slice(start, start + length),))
 
 
+@composed
 def select(x, dim, index):
     """The slice of ``x`` at ``index`` along ``dim``, without that dimension."""
     if x.ndim == 0:
@@ -215,7 +230,10 @@ def select(x, dim, index):
 @primitive(name="cat")
 def cat_along(*tensors, dim):
     """Joined along ``dim``."""
-    return np.concatenate(tensors, dim)
+    try:
+        return np.concatenate(tensors, dim)
+    except ValueError:
+        raise ValueError(f"the sizes of all dimensions but dim {dim} must agree") from None
 
 
 cat_along.derivatives(each=lambda g, i, shapes, dim: slice_items(g, index=_place_in_cat(i, shapes, dim)))
@@ -229,6 +247,7 @@ def _place_in_cat(i, shapes, dim):
     return (*(slice(None),) * dim, slice(start, start + shapes[i][dim]))
 
 
+@composed
 def cat(tensors, dim=0):
     """``tensors`` joined along ``dim``; their other sizes are equal."""
     tensors = list(tensors)
@@ -260,6 +279,7 @@ def stack_along(*tensors, dim):
 stack_along.derivatives(each=lambda g, i, dim: slice_items(g, index=(*(slice(None),) * dim, i)))
 
 
+@composed
 def stack(tensors, dim=0):
     """``tensors`` of one shape joined along a new dimension ``dim``."""
     tensors = list(tensors)
@@ -283,6 +303,7 @@ def split_at(x, *, sizes, dim):
 split_at.derivatives(lambda gs, dim: cat_along(*gs, dim=dim))
 
 
+@composed
 def split(x, split_size_or_sections, dim=0):
     """Pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
     dim = canonical_dim(dim, x.ndim)
@@ -303,6 +324,7 @@ def _pieces(n, size):
     return (size,) * whole + ((rest,) if rest or not whole else ())
 
 
+@composed
 def chunk(x, chunks, dim=0):
     """At most ``chunks`` pieces of equal size along ``dim`` (the last may be smaller)."""
     if chunks <= 0:
@@ -321,6 +343,7 @@ def unbind_along(x, *, dim):
 unbind_along.derivatives(lambda gs, dim: stack_along(*gs, dim=dim))
 
 
+@composed
 def unbind(x, dim=0):
     """The slices of ``x`` along ``dim``, as a tuple. One node: a loop over time is linear in time."""
     if x.ndim == 0:
@@ -328,6 +351,7 @@ def unbind(x, dim=0):
     return unbind_along(x, dim=canonical_dim(dim, x.ndim))
 
 
+@composed
 def repeat(x, *sizes):
     """``x`` repeated ``sizes`` times along each dimension (PyTorch's ``repeat``, NumPy's ``tile``)."""
     sizes = as_shape(sizes)
@@ -342,6 +366,7 @@ def repeat(x, *sizes):
     )
 
 
+@composed
 def tile(x, *dims):
     """As `repeat`; where ``dims`` are fewer than the dimensions of ``x`` they are the last ones."""
     dims = as_shape(dims)

@@ -6,6 +6,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..errors import composed
 from ..primitive import primitive
 from .indexing import take_along
 from .shape import canonical_dim, narrow
@@ -26,11 +27,13 @@ def order_along(x, *, dim, descending=False):
     return x.shape[dim] - 1 - np.flip(backwards, dim)
 
 
+@composed
 def argsort(x, dim=-1, descending=False, stable=False):
     """The indices that sort ``x`` along ``dim``."""
     return order_along(x, dim=canonical_dim(dim, x.ndim, op="argsort"), descending=bool(descending))
 
 
+@composed
 def sort(x, dim=-1, descending=False, stable=False):
     """(values, indices) of ``x`` in order along ``dim``. The order is always stable: ``stable`` is taken, as PyTorch has it."""
     dim = canonical_dim(dim, x.ndim, op="sort")
@@ -38,6 +41,7 @@ def sort(x, dim=-1, descending=False, stable=False):
     return Sorted(take_along(x, indices, dim=dim), indices)
 
 
+@composed
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the ``k`` largest (or smallest) elements along ``dim``; of equal ones the first. They are always in
     order: ``sorted`` is taken, as PyTorch has it."""

@@ -6,6 +6,7 @@ import builtins
 
 import numpy as np
 
+from ..errors import composed
 from ..primitive import primitive
 from .shape import canonical_dim
 
@@ -32,6 +33,7 @@ diagonal_of.derivatives(lambda g, x_shape, offset, dim1, dim2: undiagonal(g, off
 undiagonal.derivatives(lambda g, offset, dim1, dim2: diagonal_of(g, offset=offset, dim1=dim1, dim2=dim2))
 
 
+@composed
 def diagonal(x, offset=0, dim1=0, dim2=1):
     """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
     dim1, dim2 = canonical_dim(dim1, x.ndim), canonical_dim(dim2, x.ndim)
@@ -40,6 +42,7 @@ def diagonal(x, offset=0, dim1=0, dim2=1):
     return diagonal_of(x, offset=offset, dim1=dim1, dim2=dim2)
 
 
+@composed
 def diag(x, diagonal=0):
     """The matrix with the vector ``x`` on a diagonal, or that diagonal of the matrix ``x``."""
     if x.ndim == 2:

@@ -16,7 +16,6 @@ from .elementwise import where
 from .linalg import linear, packing
 from .recurrence import next_gru, next_leaky, next_lstm, next_rnn, nonlinearity_of, time_step
 from .shape import stack, unbind, unsqueeze
-from .windows import located_errors
 
 # -- lengths -------------------------------------------------------------------------------------------------------
 
@@ -103,9 +102,8 @@ def rnn_unrolled(
 
     x (steps, batch, input), h0 (batch, hidden), weights as of `rnn_step`, lengths integers (batch) from 0 to steps, or None
     """
-    with located_errors("rnn_sequence"):
-        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
-        nonlinearity_of(nonlinearity)
+    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    nonlinearity_of(nonlinearity)
     inputs = unbind(linear(x, weight_ih, bias_ih))
     return over_time(lambda p, h: (next_rnn(p, h, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
 
@@ -114,9 +112,8 @@ def leaky_unrolled(
     x, h0, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
 ):  # fmt: skip
     """(outputs, h_n) of `leaky_step` over a sequence; ``tau`` (hidden) or a number, the rest as of `rnn_sequence`."""
-    with located_errors("leaky_sequence"):
-        check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, tau=tau)
-        nonlinearity_of(nonlinearity)
+    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, tau=tau)
+    nonlinearity_of(nonlinearity)
     inputs = unbind(linear(x, weight_ih, bias_ih))
     return over_time(lambda p, h: (next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
 
@@ -129,8 +126,7 @@ def lstm_unrolled(
     x (steps, batch, input), h0 and c0 (batch, hidden), weights as of `lstm_step` (with ``weight_hr`` h0, h_n and the outputs have
     its number of rows), lengths integers (batch) from 0 to steps, or None
     """
-    with located_errors("lstm_sequence"):
-        check_sequence(4, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0, weight_hr)
+    check_sequence(4, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0, weight_hr)
     inputs = unbind(linear(x, weight_ih, bias_ih))
     return over_time(lambda p, h, c: next_lstm(p, h, c, weight_hh, bias_hh, weight_hr), inputs, (h0, c0), lengths, reverse)
 
@@ -142,7 +138,6 @@ def gru_unrolled(
 
     x (steps, batch, input), h0 (batch, hidden), weights as of `gru_step`, lengths integers (batch) from 0 to steps, or None
     """
-    with located_errors("gru_sequence"):
-        check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
     inputs = unbind(linear(x, weight_ih, bias_ih))
     return over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after),), inputs, (h0,), lengths, reverse)

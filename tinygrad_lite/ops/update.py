@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
-from ..errors import describe
+from ..errors import composed, describe
 from ..primitive import update
 from ..state import local
 
@@ -25,6 +25,7 @@ def assign_to(target, value):
     target[...] = value
 
 
+@composed
 def assign(target, value):
     """Copy ``value`` (a Tensor, an array or a number for a 0-d target) into the leaf or buffer ``target``, in place.
 

@@ -7,15 +7,12 @@ windows, the output's size.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 
 import numpy as np
 
-from ..errors import located
 from ..kernels.pooling import tables
-from ..state import local
 from .convolution import numbers
 
 
@@ -103,15 +100,6 @@ def check_image(shape, n):
         raise ValueError(f"x {shape} has no elements in an image: only batch and channels may be empty")
 
 
-@contextlib.contextmanager
-def located_errors(op):
-    """Errors within name ``op`` and the module that called it."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{located(op, local.state)}: {error}") from None
-
-
 @functools.lru_cache(maxsize=512, typed=True)
 def _pooling(n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     check_image(shape, n)
@@ -129,27 +117,23 @@ def _pooling(n, shape, kernel_size, stride, padding, dilation, ceil_mode):
     return windows
 
 
-def pooling_windows(op, x, n, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, integers=False):
-    """The attribute ``windows`` of a pooling of ``x``, checked. Errors name ``op``."""
+def pooling_windows(x, n, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, integers=False):
+    """The attribute ``windows`` of a pooling of ``x``, checked."""
+    check_floating(x, integers)
     try:
-        check_floating(x, integers)
-        try:
-            return _pooling(n, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-        except TypeError:  # lists
-            listed = [tuple(v) if isinstance(v, list) else v for v in (kernel_size, stride, padding, dilation)]
-            return _pooling(n, x.shape, *listed, ceil_mode)
-    except (ValueError, TypeError) as error:  # without a context manager: this runs at every call
-        raise type(error)(f"{located(op, local.state)}: {error}") from None
+        return _pooling(n, x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    except TypeError:  # lists
+        listed = [tuple(v) if isinstance(v, list) else v for v in (kernel_size, stride, padding, dilation)]
+        return _pooling(n, x.shape, *listed, ceil_mode)
 
 
-def adaptive_windows(op, x, n, output_size):
-    """The attribute ``windows`` of an adaptive pooling of ``x``, checked. Errors name ``op``."""
-    with located_errors(op):
-        check_floating(x)
-        check_image(x.shape, n)
-        given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
-        given = tuple(m if wanted is None else wanted for m, wanted in zip(x.shape[-n:], given)) if len(given) == n else given
-        return numbers("output_size", given, n, 0)
+def adaptive_windows(x, n, output_size):
+    """The attribute ``windows`` of an adaptive pooling of ``x``, checked."""
+    check_floating(x)
+    check_image(x.shape, n)
+    given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    given = tuple(m if wanted is None else wanted for m, wanted in zip(x.shape[-n:], given)) if len(given) == n else given
+    return numbers("output_size", given, n, 0)
 
 
 def block_windows(size, kernel_size, dilation=1, padding=0, stride=1):

@@ -281,10 +281,10 @@ def _output_name(node, key):
 
 
 def _attributes(declared, attributes):
-    """``name=value`` of the attributes that are short to say and not at their defaults."""
+    """``name=value`` of the attributes that are short to say and not at their defaults, in the order of their declaration."""
     texts = []
-    for name, value in (attributes or {}).items():
-        text = short(value, index=name == "index")
+    for name in declared.attributes:
+        text = short((attributes or {}).get(name), index=name == "index")
         if text is not None and len(text) <= 28 and text != short(declared.defaults.get(name)):
             texts.append(f"{name}={text}")
     return texts

@@ -14,7 +14,7 @@ _entries = {}  # (address, shape, how) -> Entry
 
 
 class Entry:
-    """Filters that were seen: ``sample`` of their numbers; once they were the same twice, their ``copy`` and what is ``made`` of them."""
+    """Filters that were seen: ``sample`` of their numbers; from the second time on ``copy`` and what is ``made`` of them."""
 
     __slots__ = ("copy", "made", "owner", "sample")
 
