@@ -7,9 +7,8 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn, optim
-from tinygrad_lite.kernels.convolution import kept as module
-from tinygrad_lite.kernels.convolution import winograd
-from tinygrad_lite.kernels.convolution.kept import bytes_kept, kept
+from tinygrad_lite.kernels.convolution import reuse as module
+from tinygrad_lite.kernels.convolution.reuse import bytes_kept, kept
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +24,18 @@ def layer(channels=32, outputs=48):
     return made
 
 
+@pytest.mark.parametrize("shape", [(64, 96, 1, 1), (64, 32, 3, 1)])
+def test_packed_weights_are_kept_too(shape):
+    rng = np.random.default_rng(0)
+    weight, x = (rng.standard_normal(s).astype(np.float32) for s in (shape, (1, shape[1], 16, 16)))
+    for k in range(6):
+        out = tl.conv2d(x, weight).data
+        np.testing.assert_allclose(out, tl.conv2d(x.astype(np.float64), weight.astype(np.float64)).data, atol=1e-4)
+        assert bool(bytes_kept()) == (k in (1, 2, 4, 5) and shape[2] == 1)
+        if k == 2:
+            weight[3, 5] = 7
+
+
 def image(channels=32):
     return tl.tensor(np.random.default_rng(1).standard_normal((1, channels, 9, 10)).astype(np.float32))
 
@@ -38,9 +49,9 @@ def test_they_are_made_twice_and_then_kept():
     conv, x, calls = layer(), image(), []
     weight = conv.weight.data
     for _ in range(5):
-        kept(weight, "how", lambda: calls.append(1) or weight * 2)
+        kept(90, weight, "how", lambda: calls.append(1) or weight * 2)
     assert len(calls) == 2
-    kept(weight, "other", lambda: calls.append(1) or weight * 3)
+    kept(90, weight, "other", lambda: calls.append(1) or weight * 3)
     assert len(calls) == 3
     first = conv(x).data
     for _ in range(3):
@@ -118,7 +129,7 @@ def test_all_begins_anew_beyond_the_limit(monkeypatch):
 def test_only_calls_on_few_pixels_keep_them():
     conv = layer()
     many = tl.tensor(np.zeros((2, 32, 32, 32), np.float32))
-    assert winograd.FEW_PIXELS < 2 * 32 * 32
+    assert module.FEW_PIXELS < 2 * 32 * 32
     for _ in range(3):
         conv(many)
     assert not bytes_kept()

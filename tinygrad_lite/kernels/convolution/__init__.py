@@ -13,6 +13,7 @@ import numpy as np
 from .. import threads
 from ..pool import aligned, empty
 from . import depthwise, tables, winograd
+from .reuse import kept
 
 MOST_BY_ROWS = 64  # taps: of more, the transposition behind `by_channels` costs less than the runs that lie in two lines
 FIRST_CACHE = 1 << 14  # bytes of a block of results, which is read back at once
@@ -196,10 +197,15 @@ def _by_rows(used, x, factors, bias, relu, row_length, out):
     vectors = registers if registers in (1, 3) else 2
     blocks = -(-channels // min(vector.ROWS, (vector.REGISTERS - 2 - vectors) // vectors))
     rows = -(-channels // blocks)
-    weight = empty((groups, blocks, depth, rows), out.dtype)
-    for b in range(blocks):
-        o = min(b * rows, channels - rows)  # the last overlaps the one before
-        weight[:, b] = factors[:, :, o : o + rows]
+
+    def pack():
+        packed = empty((groups, blocks, depth, rows), out.dtype)
+        for b in range(blocks):
+            o = min(b * rows, channels - rows)  # the last overlaps the one before
+            packed[:, b] = factors[:, :, o : o + rows]
+        return packed
+
+    weight = kept(len(x) * out.shape[3], factors.transpose(0, 2, 1), rows, pack)
     added = np.zeros((groups, channels), out.dtype) if bias is None else np.ascontiguousarray(bias.reshape(groups, channels))
     pieces = math.prod(out.shape[:2]) * (out.shape[3] // row_length) * -(-registers // (vectors * loops.PIECE))
     n_threads = min(threads.worth(out.size * depth // 8), pieces)

@@ -19,13 +19,12 @@ import numpy as np
 from .. import threads
 from ..jit import share
 from ..pool import aligned, empty
-from .kept import kept
+from .reuse import kept
 
 SQUARES = 1 << 18  # bytes of the transformed squares that are worked on at a time: small, so that they stay in the second cache
 GRADIENT_SQUARES = 1 << 22  # at most, for the weight gradient: it reads and writes all its sums for each such batch of squares
 precise = False  # squares of side 2, whose error is that of the plain sum; see `set_precision`
 FROM_CHANNELS = 12  # below, most of a register's lanes would be empty
-FEW_PIXELS = 1024  # up to so many, transforming the filters takes as long as all else: they are kept
 FROM_CHANNELS_AT_STRIDE = 24  # the phases of an image are four times the channels, and as much more to transform
 
 
@@ -277,10 +276,10 @@ def _correlate(x, weight, bias, axes, groups, m, relu):
     scratch = aligned((n_threads, room), np.float32)
     tables = made.to_image, made.to_result, *lines, made.chunks, offsets, np.zeros(n_lanes, np.float32), scratch
     kernel = loops.output(m, r, rows, n_lanes)
-    few = n * axes[0].places * axes[1].places <= FEW_PIXELS
+    n_pixels = math.prod((n, *out.shape[2:]))
     how = m, axes[0].back, *((taps.start, taps.step) for axis in axes for taps in axis.taps)
     for i in range(groups):
-        made_filters = kept(weight[i], how, functools.partial(filters, weight[i], axes, m)) if few else filters(weight[i], axes, m)
+        made_filters = kept(n_pixels, weight[i], how, functools.partial(filters, weight[i], axes, m))
         kernel.on(n_threads, planes, made_filters, added[i], relu, result, (i, groups), whole, made.sizes, *tables)
     return out
 

@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 
+FEW_PIXELS = 1024  # of the output: beyond, all else takes far longer than what is made of the filters
 SMALLEST = 1 << 14  # bytes of filters for which this is worth while
 LIMIT = 1 << 27  # bytes that are kept; beyond, all begins anew
 SAMPLES = 64  # numbers by which most changes are found
@@ -23,13 +24,14 @@ class Entry:
         self.sample, self.copy, self.made = sample, None, None
 
 
-def kept(weight, how, make):
-    """``make()``, or what it gave for the same numbers of ``weight`` in an earlier call; ``how`` tells kinds of ``make`` apart.
+def kept(n_pixels, weight, how, make):
+    """``make()``, or what it gave for the same numbers of ``weight`` in an earlier call on few pixels; ``how`` tells kinds of
+    ``make`` apart.
 
     Every number is compared, since anybody may write into ``weight``. In training, where weights change from step to step, nothing
     is kept.
     """
-    if weight.nbytes < SMALLEST or not weight.flags.c_contiguous:
+    if n_pixels > FEW_PIXELS or weight.nbytes < SMALLEST or not weight.flags.c_contiguous:
         return make()
     key = weight.ctypes.data, weight.shape, how
     sample = weight.reshape(-1)[:: weight.size // SAMPLES].tobytes()
