@@ -134,6 +134,35 @@ def test_what_lies_beyond_a_length_does_not_matter():
         np.testing.assert_array_equal(a, b)
 
 
+FADING = {  # layers whose units keep 0.9 of themselves in a step: weights of their own state, biases of the gates
+    "rnn": (lambda: tl.nn.RNN(1, 20, nonlinearity="relu"), 0.9, [0.0]),
+    "leaky": (lambda: tl.nn.LeakyRNN(1, 20, tau=10.0), 0.0, [0.0]),
+    "gru": (lambda: tl.nn.GRU(1, 20), 0.0, [0.0, np.log(9), 0.0]),
+    "early gru": (lambda: tl.nn.GRU(1, 20, reset_after=False), 0.0, [0.0, np.log(9), 0.0]),
+    "lstm": (lambda: tl.nn.LSTM(1, 20), 0.0, [0.0, np.log(9), 0.0, 0.0]),
+    "clockwork": (lambda: tl.nn.ClockworkRNN(1, 20, (1, 2), nonlinearity="relu"), 0.9, [0.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FADING)
+def test_what_fades_away_becomes_0(kind):
+    """Subnormal numbers, with which a processor computes a hundred times slower, come neither forward nor backward; and the
+    processor is left as it was."""
+    make, own, biases = FADING[kind]
+    layer, steps, tiny = make(), 1900, np.finfo(np.float32).smallest_normal
+    for p in layer.parameters():
+        tl.nn.init.zeros_(p)
+    tl.assign(layer.weight_hh_l0, np.tile(own * np.eye(20), (len(biases), 1)))
+    tl.assign(layer.bias_ih_l0, np.repeat(biases, 20))
+    x, first = tl.zeros(steps, 1, 1), tl.ones(1, 1, 20, requires_grad=True)
+    out, _ = layer(x, (first, first) if kind == "lstm" else first)
+    gradients = tl.grad(out[-1].sum(), [first, layer.bias_ih_l0, layer.weight_hh_l0])
+    assert out.data[100].all() and not out.data[-1].any()
+    for array in (out.data, *(g.data for g in gradients)):
+        assert not ((array != 0) & (np.abs(array) < tiny)).any()
+    assert np.array([tiny]) * np.float32(0.5) > 0
+
+
 @pytest.mark.parametrize("target", ["haswell", "generic"])
 def test_on_other_processors(target):
     """In a process of its own: registers of half the width, and of a quarter without fused multiply-adds."""

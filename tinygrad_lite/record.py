@@ -254,7 +254,7 @@ def general_call(declared, to_float):
         for name, given in attributes.items():
             if isinstance(given, generic):
                 attributes[name] = given.item()
-        arrays, mask, bit, first = [], 0, 1, None
+        arrays, bare, mask, bit, first = [], [], 0, 1, None
         for a in args:
             if isinstance(a, Value):
                 arrays.append(a.data)
@@ -264,9 +264,10 @@ def general_call(declared, to_float):
                     first = a
             else:
                 arrays.append(a)
+                bare.append(a)
             bit += bit
         try:
-            if not promotes and complex_in(arrays):
+            if bare and not promotes and complex_in(bare):  # a Tensor is never complex
                 raise TypeError
             if promotes and _differ(arrays):
                 arrays = promote(arrays, to_float)

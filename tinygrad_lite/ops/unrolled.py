@@ -61,18 +61,18 @@ def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None
         raise ValueError(f"weight_hh must be (gates * hidden, hidden), got {weight_hh.shape}")
     rows, out = weight_hh.shape
     batch, hidden = x.shape[1], rows // gates
-    expected = {
-        "weight_ih": (weight_ih, (rows, x.shape[2])),
-        "weight_hh": (weight_hh, (gates * hidden, hidden if weight_hr is None else out)),
-        "bias_ih": (bias_ih, (rows,)),
-        "bias_hh": (bias_hh, (rows,)),
-        "weight_hr": (weight_hr, (out, hidden)),
-        "h0": (h0, (batch, out)),
-        "c0": (c0, (batch, hidden)),
-        "tau": (tau if np.ndim(tau) else None, (hidden,)),
-        "mask": (mask, (batch, out)),
-    }
-    for name, (given, shape) in expected.items():
+    expected = (
+        ("weight_ih", weight_ih, (rows, x.shape[2])),
+        ("weight_hh", weight_hh, (gates * hidden, hidden if weight_hr is None else out)),
+        ("bias_ih", bias_ih, (rows,)),
+        ("bias_hh", bias_hh, (rows,)),
+        ("weight_hr", weight_hr, (out, hidden)),
+        ("h0", h0, (batch, out)),
+        ("c0", c0, (batch, hidden)),
+        ("tau", tau if tau is not None and np.ndim(tau) else None, (hidden,)),
+        ("mask", mask, (batch, out)),
+    )
+    for name, given, shape in expected:
         if given is not None and (given.shape != shape or given.dtype != x.dtype):
             raise ValueError(
                 f"{name} is {given.shape} {given.dtype}, expected {shape} {x.dtype} for x {x.shape} {x.dtype}"

@@ -53,7 +53,7 @@ def lstm_backward(g, g_h, g_c, kept, weight_ih, weight_hh, wanted=OPTIONAL):
     course, x, hidden, cells, gates, mask = kept
     back, dh, dc = Backward(course, x, g, 4, mask, wanted), course.state(g_h).reshape(-1), course.state(g_c).reshape(-1)
     pairs = (0, 2), (2, 4)
-    packed, inputs = course.packed_rows(weight_hh, course.room, *pairs), course.packed_rows(weight_ih, back.width, *pairs)
+    packed, inputs = course.packed_rows((weight_hh, course.room, pairs), (weight_ih, back.width, pairs))
     lstm.backward.on(
         course.groups, back.g, hidden, cells, gates, packed, inputs, back.mask, course.bounds, course.lengths, course.reverse,
         dh, dc, back.dz, back.dx_of_step, back.sums,
@@ -96,8 +96,8 @@ def gru_backward(g, g_h, kept, weight_ih, weight_hh, reset_after=True, wanted=OP
     back, dh = Backward(course, x, g, 4, mask, wanted), course.state(g_h).reshape(-1)
     direct = np.zeros_like(dh)
     blocks = (0, 2), (2, 3)
-    inputs = course.packed_rows(weight_ih, back.width, *blocks)
-    packed = course.packed_rows(weight_hh, course.room, *(blocks if reset_after else blocks[::-1]))
+    of_state = weight_hh, course.room, blocks if reset_after else blocks[::-1]
+    packed, inputs = course.packed_rows(of_state, (weight_ih, back.width, blocks))
     gru.backward.on(
         course.groups, back.g, hidden, gates, packed, inputs, back.mask, course.bounds, course.lengths, course.reverse,
         not reset_after, dh, direct, back.dz, back.dx_of_step, back.sums,
@@ -154,8 +154,10 @@ def rnn_backward(g, g_h, kept, weight_ih, weight_hh, nonlinearity="tanh", rate=N
     """The cotangents of x, h0, weight_ih, weight_hh, of the sum of the biases, of the mask and of the rate."""
     course, x, hidden, values, mask = kept
     back, dh = Backward(course, x, g, 1, mask, wanted), course.state(g_h).reshape(-1)
-    packed, inputs = course.packed_rows(weight_hh, course.room, (0, 1)), course.packed_rows(weight_ih, back.width, (0, 1))
-    direct, d_rate = np.zeros_like(dh), np.zeros((course.groups, course.room))
+    packed, inputs = course.packed_rows((weight_hh, course.room, ((0, 1),)), (weight_ih, back.width, ((0, 1),)))
+    direct, d_rate = course.nothing, back.sums[0]  # of what does not leak nobody reads them
+    if rate is not None:
+        direct, d_rate = np.zeros_like(dh), np.zeros((course.groups, course.room))
     rnn.backward.on(
         course.groups, back.g, hidden, values, packed, inputs, _rate(course, rate), back.mask, course.bounds, course.lengths,
         course.reverse, nonlinearity == "relu", dh, direct, back.dz, back.dx_of_step, back.sums, d_rate,

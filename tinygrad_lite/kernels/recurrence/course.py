@@ -124,12 +124,17 @@ class Course:
 
     def begin(self, slots, first):
         """Put the first states, None for 0, in their place in ``slots``, a matrix whose rows are those of a time."""
-        at = slots.reshape(len(slots), self.batch, self.room)
-        at[self.start % len(slots), self.everyone] = 0 if first is None else self.state(first)
+        if first is None and self.order is None:
+            slots[self.start % len(slots)] = 0
+        else:
+            at = slots.reshape(len(slots), self.batch, self.room)
+            at[self.start % len(slots), self.everyone] = self.state(first)
         return slots
 
     def last(self, slots):
         """The last states."""
+        if self.order is None:
+            return self.state_taken(slots[self.stop % len(slots)])
         at = slots.reshape(len(slots), self.batch, self.room)
         return self.state_taken(at[self.stop % len(slots), self.everyone])
 
@@ -175,14 +180,19 @@ class Course:
             begin += size
         return packed
 
-    def packed_rows(self, weight, width, *blocks):
-        """`panels.pack_rows` of one block of gates behind the other: (first, last + 1)."""
-        packed, begin = self.memory(sum([((stop - first) * self.room + 1) * width for first, stop in blocks])), 0
-        for first, stop in blocks:
-            some = weight[first * self.units : stop * self.units]
-            panels.pack_rows(some, self.units, self.room, width, packed[begin:])
-            begin += ((stop - first) * self.room + 1) * width
-        return packed
+    def packed_rows(self, *weights):
+        """For each of ``weights``, (weight, width, blocks), its `panels.pack_rows` of one block of gates behind the other: (first,
+        last + 1)."""
+        sizes = [[((stop - first) * self.room + 1) * width for first, stop in blocks] for _, width, blocks in weights]
+        whole, begin, pieces = self.memory(sum([sum(each) for each in sizes])), 0, []
+        for (weight, width, blocks), each in zip(weights, sizes):
+            pieces.append(whole[begin:])
+            for (first, stop), size in zip(blocks, each):
+                if size:
+                    some = weight[first * self.units : stop * self.units]
+                    panels.pack_rows(some, self.units, self.room, width, whole[begin:])
+                begin += size
+        return pieces
 
 
 _course_of_all = functools.lru_cache(256)(Course)
@@ -198,8 +208,13 @@ def sums_of_products(g, gates, units, *factors):
     both = [a for (x, terms), out in zip(factors, outs) for a in (x, terms, out)]
     if len(factors) == 1:
         both += factors[0][0], 0, outs[0][:, :0].copy()
-    panels.weight_gradient.on(n, g, np.array(gates), units, *both, scratch)
+    panels.weight_gradient.on(n, g, _numbers(gates), units, *both, scratch)
     return [out if out.shape[1] == terms else np.ascontiguousarray(out[:, :terms]) for out, (_, terms) in zip(outs, factors)]
+
+
+@functools.cache
+def _numbers(gates):
+    return np.array(gates)
 
 
 def _filled(x, room):
