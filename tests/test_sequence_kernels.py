@@ -69,7 +69,7 @@ def outputs_and_gradients(op, given, cotangents, **options):
     outs = op(*leaves, **options)
     inputs = [a for a in leaves if isinstance(a, tl.Tensor)]
     gradients = tl.grad(outs, inputs, [tl.Tensor(c) for c in cotangents], allow_unused=True)
-    return [o.data for o in outs] + [np.zeros(a.shape) if g is None else g.data for g, a in zip(gradients, inputs)]
+    return [o.data for o in outs] + [np.zeros(a.shape, a.dtype) if g is None else g.data for g, a in zip(gradients, inputs)]
 
 
 def check(kind, sizes, dtype, lengths, reverse, tolerance, masked=False):

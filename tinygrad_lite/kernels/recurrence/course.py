@@ -153,7 +153,8 @@ class Course:
         """The states before the steps (steps, batch, room), times their mask if they have one."""
         states = slots[self.reverse : self.steps + self.reverse]
         if len(mask):
-            states = states * mask[0]
+            with np.errstate(all="ignore"):  # beyond a length lies anything
+                states = states * mask[0]
         return states.reshape(self.steps, self.batch, self.room)
 
     def weight_gradients(self, g, gates, *factors):
