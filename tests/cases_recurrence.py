@@ -18,32 +18,32 @@ FUNCTIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
 # -- one step of one sequence: vectors in, vectors out ---------------------------------------------------------------
 
 
-def sums(x, h, w, u, b, c):
-    """W x + b and U h + c."""
-    return w @ x + (0 if b is None else b), u @ h + (0 if c is None else c)
+def sums(x, h, w, u, b, c, mask=1.0):
+    """W x + b and U (h * mask) + c."""
+    return w @ x + (0 if b is None else b), u @ (h * mask) + (0 if c is None else c)
 
 
-def rnn(x, h, w, u, b=None, c=None, nonlinearity="tanh"):
-    return FUNCTIONS[nonlinearity](np.add(*sums(x, h, w, u, b, c)))
+def rnn(x, h, w, u, b=None, c=None, nonlinearity="tanh", mask=1.0):
+    return FUNCTIONS[nonlinearity](np.add(*sums(x, h, w, u, b, c, mask)))
 
 
-def leaky(x, h, tau, w, u, b=None, c=None, nonlinearity="tanh"):
-    return h + (rnn(x, h, w, u, b, c, nonlinearity) - h) / tau
+def leaky(x, h, tau, w, u, b=None, c=None, nonlinearity="tanh", mask=1.0):
+    return h + (rnn(x, h, w, u, b, c, nonlinearity, mask) - h) / tau
 
 
-def lstm(x, h, s, w, u, b=None, c=None, projection=None, peepholes=None):
-    i, f, g, o = np.split(np.add(*sums(x, h, w, u, b, c)), 4)
+def lstm(x, h, s, w, u, b=None, c=None, projection=None, peepholes=None, mask=1.0):
+    i, f, g, o = np.split(np.add(*sums(x, h, w, u, b, c, mask)), 4)
     to_i, to_f, to_o = (0, 0, 0) if peepholes is None else np.split(peepholes, 3)
     s_new = expit(f + to_f * s) * s + expit(i + to_i * s) * np.tanh(g)
     h_new = expit(o + to_o * s_new) * np.tanh(s_new)
     return h_new if projection is None else projection @ h_new, s_new
 
 
-def gru(x, h, w, u, b=None, c=None, reset_after=True):
+def gru(x, h, w, u, b=None, c=None, reset_after=True, mask=1.0):
     n = len(h)
-    from_x, from_h = sums(x, h, w, u, b, c)
+    from_x, from_h = sums(x, h, w, u, b, c, mask)
     r, z = expit(from_x[:n] + from_h[:n]), expit(from_x[n : 2 * n] + from_h[n : 2 * n])
-    inside = r * from_h[2 * n :] if reset_after else u[2 * n :] @ (r * h) + (0 if c is None else c[2 * n :])
+    inside = r * from_h[2 * n :] if reset_after else u[2 * n :] @ (r * h * mask) + (0 if c is None else c[2 * n :])
     return (1 - z) * np.tanh(from_x[2 * n :] + inside) + z * h
 
 
@@ -64,13 +64,14 @@ def each_row(step, n_states):
 def over_time(step, n_states):
     """``step`` over time: (outputs, *final states)."""
 
-    def sequence(x, *args, lengths=None, reverse=False, **options):
+    def sequence(x, *args, lengths=None, mask=None, reverse=False, **options):
         states, rest = [s.copy() for s in args[:n_states]], args[n_states:]
         outputs = np.zeros((len(x), *states[0].shape))
         for row in range(x.shape[1]):
             steps = range(len(x) if lengths is None else lengths[row])
             for t in steps[::-1] if reverse else steps:
-                new = step(x[t, row], *(s[row] for s in states), *rest, **options)
+                heard = {} if mask is None else {"mask": mask[row]}
+                new = step(x[t, row], *(s[row] for s in states), *rest, **heard, **options)
                 for s, n in zip(states, new if isinstance(new, tuple) else (new,)):
                     s[row] = n
                 outputs[t, row] = states[0][row]
@@ -79,14 +80,18 @@ def over_time(step, n_states):
     return sequence
 
 
-def clockwork(x, h, w, u, b=None, c=None, periods=(1,), start=0, nonlinearity="tanh", lengths=None):
+def clockwork(x, h, w, u, b=None, c=None, periods=(1,), start=0, nonlinearity="tanh", lengths=None, mask=None):
     h, size = h.copy(), len(u) // len(periods)
     of_unit = np.repeat(periods, size)
     u = u * (of_unit[:, None] <= of_unit)
     outputs = np.zeros((len(x), *h.shape))
     for row in range(x.shape[1]):
         for t in range(len(x) if lengths is None else lengths[row]):
-            h[row] = np.where((start + t) % of_unit == 0, rnn(x[t, row], h[row], w, u, b, c, nonlinearity), h[row])
+            h[row] = np.where(
+                (start + t) % of_unit == 0,
+                rnn(x[t, row], h[row], w, u, b, c, nonlinearity, 1.0 if mask is None else mask[row]),
+                h[row],
+            )
             outputs[t, row] = h[row]
     return outputs, h
 
@@ -166,6 +171,22 @@ for lengths, reverse in [(None, False), (None, True), (A(2, 0), False), (A(3, 1)
     add("lstm_sequence", over_time(lstm, 2), xs, h, c, *weights(4), **options)
     add("gru_sequence", over_time(gru, 1), xs, h, *weights(3), reset_after=not reverse, **options)
     add("clockwork_sequence", clockwork, xs, h, *weights(1), periods=(1, 2), lengths=lengths)
+MASK = np.array([[2.0, 0.0], [0.5, 1.5]])
+for name, reference, gates, *states in [
+    ("rnn_sequence", over_time(rnn, 1), 1, h), ("leaky_sequence", over_time(leaky, 1), 1, h, tau),
+    ("lstm_sequence", over_time(lstm, 2), 4, h, c), ("gru_sequence", over_time(gru, 1), 3, h),
+    ("clockwork_sequence", clockwork, 1, h),
+]:  # fmt: skip
+    options = {"periods": (1, 2)} if name == "clockwork_sequence" else {}
+    composed(
+        f"{name}-mask",
+        lambda *xs, name=name, options=options: getattr(tl, name)(*xs[:-1], mask=xs[-1], **options),
+        lambda *xs, reference=reference, options=options: reference(*xs[:-1], mask=xs[-1], **options),
+        xs, *states, *weights(gates), MASK,
+    )  # fmt: skip
+composed("lstm_sequence-projection-mask", lambda *xs: tl.lstm_sequence(*xs[:-2], weight_hr=xs[-2], mask=xs[-1]),
+         lambda *xs: over_time(lstm, 2)(*xs[:-1], mask=xs[-1]), xs, normal(B, 1), c, *weights(4, out=1), normal(1, H),
+         normal(B, 1))  # fmt: skip
 add("rnn_sequence", over_time(rnn, 1), xs, h, *weights(1, bias=False), nonlinearity="relu", order=0)
 add("gru_sequence", over_time(gru, 1), xs, h, *weights(3, bias=False), reset_after=False)
 composed("lstm_sequence-projection", lambda *xs: tl.lstm_sequence(*xs[:-1], weight_hr=xs[-1]), over_time(lstm, 2), xs,
@@ -214,12 +235,18 @@ def with_kept(name, n_outputs):
 
 
 def fused(name, sequence, unrolled, states, *inputs, **options):
-    """Rows of a fused op and of its backward, with and without biases and lengths; ``sequence`` is the reference."""
+    """Rows of a fused op and of its backward, with and without biases, lengths and mask; ``sequence`` is the reference."""
     n_outputs, rest, biases = 1 + states, inputs[1:-2], inputs[-2:]
-    for steps, lengths, biased in [(T, None, True), (T, A(2, 0), True), (T, A(3, 1), False), (T, None, False), (0, None, True)]:
+    for steps, lengths, biased, mask in [
+        (T, None, True, None), (T, A(2, 0), True, MASK), (T, A(3, 1), False, None), (T, None, False, MASK), (0, None, True, None),
+    ]:  # fmt: skip
         shapes = [normal(steps, B, H), *[normal(B, H)] * states]
         args = normal(steps, B, I), *rest, *(biases if biased else (None, None)), lengths
-        reference = lambda *xs, lengths=lengths, **o: sequence(*xs[:-1], lengths=lengths, **o)
+        if name == "clockwork_over_time":
+            reference = lambda *xs, lengths=lengths, **o: sequence(*xs[:-1], lengths=lengths, **o)
+        else:
+            args += (mask,)
+            reference = lambda *xs, lengths=lengths, **o: sequence(*xs[:-2], lengths=lengths, mask=xs[-1], **o)
         case(name, reference, *args, **options)
         case(f"{name}_backward", by_tape(unrolled, n_outputs), *shapes, *args, call=with_kept(name, n_outputs), **options)
 

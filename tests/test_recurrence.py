@@ -217,6 +217,26 @@ def test_checkpoints_of_a_layer_hold_less():
     assert held(checkpoint=14) < held() / 5
 
 
+def test_pieces_that_are_walked_one_by_one_take_constant_memory():
+    """Truncated backpropagation through time: each piece from the detached state of the one before."""
+
+    def most(steps):
+        layer, state = nn.LSTM(8, 32), None
+        gc.collect()
+        pool.clear()
+        tracemalloc.start()
+        for _ in range(steps // 20):
+            out, state = layer(tl.randn(20, 16, 8), state)
+            out.sum().backward()
+            state = tuple(s.detach() for s in state)
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return top
+
+    most(40)  # what is kept once is not counted
+    assert most(400) < 1.1 * most(40)
+
+
 # -- dropout ---------------------------------------------------------------------------------------------------------
 
 

@@ -260,7 +260,7 @@ def general_call(declared, to_float):
         for name, given in attributes.items():
             if isinstance(given, generic):
                 attributes[name] = given.item()
-        arrays, mask, bit, first, others = [], 0, 1, None, False
+        arrays, bare, mask, bit, first = [], [], 0, 1, None
         for a in args:
             if isinstance(a, Value):
                 arrays.append(a.data)
@@ -270,10 +270,10 @@ def general_call(declared, to_float):
                     first = a
             else:
                 arrays.append(a)
-                others = True  # a Tensor holds nothing that is refused
+                bare.append(a)
             bit += bit
         try:
-            if others and not promotes and refused_in(arrays):
+            if bare and not promotes and refused_in(bare):  # a Tensor holds nothing that is refused
                 raise TypeError
             if promotes and _differ(arrays):
                 arrays = promote(arrays, to_float)

@@ -21,21 +21,26 @@ class _Recurrent(Module):
     """What they share: layers above each other, directions, dropout between layers, pieces of time.
 
     A class says the number of its ``gates`` and the names of its ``states``, and calls its op in
-    _sequence(suffix of the parameters' names, x, states, lengths, reverse, start: the time of x[0]) -> (outputs, *final states).
+    _sequence(suffix of the parameters' names, x, states, lengths, mask, reverse, start: the time of x[0]) -> (outputs, *final
+    states). A state None is 0.
     """
 
     gates, states = 1, ("h_0",)
 
-    def _set(self, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, variational, dtype):
+    def _set(
+        self, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, variational,
+        recurrent_dropout, dtype,
+    ):  # fmt: skip
         kind = type(self).__name__
         check_sizes(kind, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"{kind}: dropout must be a probability, 0 to 1, got {dropout}")
+        for name, p in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if isinstance(p, bool) or not 0 <= p <= 1:
+                raise ValueError(f"{kind}: {name} must be a probability, 0 to 1, got {p}")
         if isinstance(proj_size, bool) or not isinstance(proj_size, int) or not 0 <= proj_size < hidden_size:
             raise ValueError(f"{kind}: proj_size must be smaller than hidden_size {hidden_size}, 0 for none, got {proj_size!r}")
         self.input_size, self.hidden_size, self.num_layers, self.proj_size = input_size, hidden_size, num_layers, proj_size
         self.bias, self.batch_first, self.bidirectional = bool(bias), bool(batch_first), bool(bidirectional)
-        self.dropout, self.variational = float(dropout), bool(variational)
+        self.dropout, self.variational, self.recurrent_dropout = float(dropout), bool(variational), float(recurrent_dropout)
         out, rows = proj_size or hidden_size, self.gates * hidden_size
         for layer, suffix in self._places():
             size = out * (1 + self.bidirectional) if layer else input_size
@@ -90,7 +95,10 @@ class _Recurrent(Module):
                 x = x * keep_mask((1, *x.shape[1:]) if self.variational else x.shape, self.dropout, x.dtype)
             outputs = []
             for suffix, reverse in ((f"_l{layer}", False), (f"_l{layer}_reverse", True))[: 1 + self.bidirectional]:
-                output, *final = self._in_pieces(suffix, x, states[len(finals)], lengths, reverse, bptt, checkpoint)
+                mask = None
+                if self.recurrent_dropout and self.training:
+                    mask = keep_mask((x.shape[1], self.proj_size or self.hidden_size), self.recurrent_dropout, x.dtype)
+                output, *final = self._in_pieces(suffix, x, states[len(finals)], lengths, mask, reverse, bptt, checkpoint)
                 outputs.append(output)
                 finals.append(final)
             x = ops.cat(outputs, -1) if self.bidirectional else output
@@ -102,11 +110,11 @@ class _Recurrent(Module):
         return x, finals if len(finals) > 1 else finals[0]
 
     def _initial(self, hx, x, batched):
-        """The initial states of each layer and direction, each (batch, size)."""
+        """The initial states of each layer and direction, each (batch, size) or None."""
         kind, places = type(self).__name__, self.num_layers * (1 + self.bidirectional)
-        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.states)]
         if hx is None:
-            return [[creation.zeros(x.shape[1], size, dtype=x.dtype) for size in sizes]] * places
+            return [(None,) * len(self.states)] * places
+        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: len(self.states)]
         given = hx if isinstance(hx, (tuple, list)) else (hx,)
         if len(given) != len(self.states):
             raise error_in(kind, TypeError, f"hx must be ({', '.join(self.states)}), got {len(given)} states")
@@ -116,11 +124,11 @@ class _Recurrent(Module):
                 raise error_in(kind, ValueError, f"{name} is {tuple(state.shape)}, expected {shape}")
         return list(zip(*(ops.unbind(state if batched else ops.unsqueeze(state, 1)) for state in given)))
 
-    def _in_pieces(self, suffix, x, states, lengths, reverse, bptt, checkpoint):
+    def _in_pieces(self, suffix, x, states, lengths, mask, reverse, bptt, checkpoint):
         """`_sequence`, with ``bptt`` or ``checkpoint`` on one piece of time after the other."""
         steps, batch = x.shape[:2]
         if not steps or not (bptt or checkpoint):
-            return self._sequence(suffix, x, states, lengths, reverse, 0)
+            return self._sequence(suffix, x, states, lengths, mask, reverse, 0)
         cuts = sorted({steps, *range(0, steps, bptt or steps), *range(0, steps, checkpoint or steps)})  # of the steps done
         spans = [(steps - b, steps - a) if reverse else (a, b) for a, b in itertools.pairwise(cuts)]
         pieces = ops.split(x, [b - a for a, b in sorted(spans)])
@@ -129,7 +137,7 @@ class _Recurrent(Module):
             if bptt and done and done % bptt == 0:
                 states = [state.detach() for state in states]
             within = None if lengths is None else lengths_within(lengths, start=a, stop=b, steps=steps, batch=batch)
-            run = functools.partial(self._sequence, suffix, piece, states, within, reverse, a)
+            run = functools.partial(self._sequence, suffix, piece, states, within, mask, reverse, a)
             output, *states = recomputed(run) if checkpoint else run()
             outputs.append(output)
         return ops.cat(outputs[::-1] if reverse else outputs), *states
@@ -137,7 +145,7 @@ class _Recurrent(Module):
     def extra_repr(self):
         defaults = {
             "nonlinearity": "tanh", "proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0,
-            "bidirectional": False, "variational": False, "reset_after": True,
+            "bidirectional": False, "variational": False, "recurrent_dropout": 0, "reset_after": True,
         }  # fmt: skip
         said = [f"{name}={getattr(self, name)!r}" for name, usual in defaults.items() if getattr(self, name, usual) != usual]
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *said])
@@ -150,7 +158,8 @@ class RNN(_Recurrent):
     num_layers     layers, each on the outputs of the one below
     batch_first    input and outputs are (batch, steps, features)
     dropout        between the layers in training, with this probability; with ``variational`` the same elements at all steps
-                   (Gal and Ghahramani, 2016; of the connections upward)
+    recurrent_dropout  in training, the probability that an element of h(t-1) is 0 for W_hh; else it is over 1 - p: one mask
+                   for each sequence, layer and direction, at all steps the same (both: Gal and Ghahramani, 2016)
     bidirectional  a second network runs from the last step to the first, outputs of both stand beside each other
     weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0   (hidden_size, input_size), (hidden_size, hidden_size), (hidden_size) twice;
                    uniform in +-1/sqrt(hidden_size); l1, ... for further layers, l0_reverse for the other direction
@@ -159,14 +168,16 @@ class RNN(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, dtype=None, *, variational=False):  # fmt: skip
+                 bidirectional=False, dtype=None, *, variational=False, recurrent_dropout=0.0):  # fmt: skip
         nonlinearity_of(nonlinearity)
         self.nonlinearity = nonlinearity
-        self._set(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, variational, dtype)
+        self._set(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, variational, recurrent_dropout, dtype
+        )
 
-    def _sequence(self, suffix, x, states, lengths, reverse, start):
+    def _sequence(self, suffix, x, states, lengths, mask, reverse, start):
         weights = self._weights(suffix)
-        return ops.rnn_sequence(x, *states, *weights, lengths, nonlinearity=self.nonlinearity, reverse=reverse)
+        return ops.rnn_sequence(x, *states, *weights, lengths, mask, nonlinearity=self.nonlinearity, reverse=reverse)
 
 
 class LSTM(_Recurrent):
@@ -179,12 +190,24 @@ class LSTM(_Recurrent):
     gates, states = 4, ("h_0", "c_0")
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 proj_size=0, dtype=None, *, variational=False):  # fmt: skip
-        self._set(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, variational, dtype)
+                 proj_size=0, dtype=None, *, variational=False, recurrent_dropout=0.0):  # fmt: skip
+        self._set(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            proj_size,
+            variational,
+            recurrent_dropout,
+            dtype,
+        )
 
-    def _sequence(self, suffix, x, states, lengths, reverse, start):
+    def _sequence(self, suffix, x, states, lengths, mask, reverse, start):
         weight_hr = getattr(self, f"weight_hr{suffix}", None)
-        return ops.lstm_sequence(x, *states, *self._weights(suffix), lengths, weight_hr, reverse=reverse)
+        return ops.lstm_sequence(x, *states, *self._weights(suffix), lengths, weight_hr, mask, reverse=reverse)
 
 
 class GRU(_Recurrent):
@@ -197,13 +220,15 @@ class GRU(_Recurrent):
     gates = 3
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-                 dtype=None, *, variational=False, reset_after=True):  # fmt: skip
+                 dtype=None, *, variational=False, recurrent_dropout=0.0, reset_after=True):  # fmt: skip
         self.reset_after = reset_after
-        self._set(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, variational, dtype)
+        self._set(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, variational, recurrent_dropout, dtype
+        )
 
-    def _sequence(self, suffix, x, states, lengths, reverse, start):
+    def _sequence(self, suffix, x, states, lengths, mask, reverse, start):
         weights = self._weights(suffix)
-        return ops.gru_sequence(x, *states, *weights, lengths, reset_after=self.reset_after, reverse=reverse)
+        return ops.gru_sequence(x, *states, *weights, lengths, mask, reset_after=self.reset_after, reverse=reverse)
 
 
 class LeakyRNN(_Recurrent):
@@ -216,17 +241,19 @@ class LeakyRNN(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, tau, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, learned=False, dtype=None, *, variational=False):  # fmt: skip
+                 bidirectional=False, learned=False, dtype=None, *, variational=False, recurrent_dropout=0.0):  # fmt: skip
         nonlinearity_of(nonlinearity)
         self.nonlinearity = nonlinearity
-        self._set(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, variational, dtype)
+        self._set(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, variational, recurrent_dropout, dtype
+        )
         for _, suffix in self._places():
             setattr(self, f"time_constant{suffix}", time_constants("LeakyRNN", tau, hidden_size, learned, dtype))
 
-    def _sequence(self, suffix, x, states, lengths, reverse, start):
+    def _sequence(self, suffix, x, states, lengths, mask, reverse, start):
         tau = tau_of(getattr(self, f"time_constant{suffix}"))
         weights = self._weights(suffix)
-        return ops.leaky_sequence(x, *states, tau, *weights, lengths, nonlinearity=self.nonlinearity, reverse=reverse)
+        return ops.leaky_sequence(x, *states, tau, *weights, lengths, mask, nonlinearity=self.nonlinearity, reverse=reverse)
 
 
 class ClockworkRNN(_Recurrent):
@@ -239,14 +266,14 @@ class ClockworkRNN(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, periods, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
-                 dropout=0.0, dtype=None, *, variational=False):  # fmt: skip
+                 dropout=0.0, dtype=None, *, variational=False, recurrent_dropout=0.0):  # fmt: skip
         nonlinearity_of(nonlinearity)
         self.nonlinearity, self.periods = nonlinearity, tuple(periods)
         try:
             self._blocks = clock_blocks(self.periods, hidden_size)
         except ValueError as error:
             raise ValueError(f"ClockworkRNN: {error}") from None
-        self._set(input_size, hidden_size, num_layers, bias, batch_first, dropout, False, 0, variational, dtype)
+        self._set(input_size, hidden_size, num_layers, bias, batch_first, dropout, False, 0, variational, recurrent_dropout, dtype)
 
     def reset_parameters(self):
         """Draw new weights, uniform in +-1/sqrt(hidden_size)."""
@@ -258,10 +285,10 @@ class ClockworkRNN(_Recurrent):
                 heard[first:stop, first:] = 1
             ops.assign(weight, weight.data * heard)
 
-    def _sequence(self, suffix, x, states, lengths, reverse, start):
+    def _sequence(self, suffix, x, states, lengths, mask, reverse, start):
         weights = self._weights(suffix)
         return ops.clockwork_sequence(
-            x, *states, *weights, lengths, periods=self.periods, nonlinearity=self.nonlinearity, start=start
+            x, *states, *weights, lengths, mask, periods=self.periods, nonlinearity=self.nonlinearity, start=start
         )  # fmt: skip
 
     def extra_repr(self):

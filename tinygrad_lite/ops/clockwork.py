@@ -13,7 +13,7 @@ from .linalg import linear
 from .recurrence import next_rnn, nonlinearity_of
 from .sequence import has_kernel
 from .shape import unbind
-from .unrolled import check_lengths, check_sequence, over_time
+from .unrolled import check_lengths, check_sequence, first_state, over_time
 
 __all__ = ["clockwork_sequence"]
 
@@ -31,10 +31,10 @@ def clock_blocks(periods, hidden):
 
 
 def clockwork_unrolled(
-    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, mask=None, *, periods, nonlinearity="tanh", start=0
 ):  # fmt: skip
     """`clockwork_sequence`, step by step: the units that are not active keep their state."""
-    _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, periods, nonlinearity)
+    _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, periods, nonlinearity, mask)
     modules = clock_blocks(periods, weight_hh.shape[0])
     heard, active = np.zeros(weight_hh.shape, bool), np.zeros((len(x), weight_hh.shape[0]), bool)
     for period, first, stop in modules:
@@ -45,13 +45,13 @@ def clockwork_unrolled(
 
     def step(given, h):
         projected, now = given
-        return (where(now, next_rnn(projected, h, weight, bias_hh, nonlinearity), h),)
+        return (where(now, next_rnn(projected, h, weight, bias_hh, nonlinearity, mask), h),)
 
-    return over_time(step, steps, (h0,), lengths)
+    return over_time(step, steps, (first_state(h0, x, weight_hh.shape[1]),), lengths)
 
 
-def _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, periods, nonlinearity):
-    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+def _check(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, periods, nonlinearity, mask=None):
+    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, mask=mask)
     if lengths is not None:
         check_lengths(lengths, *x.shape[:2])
     nonlinearity_of(nonlinearity)
@@ -79,16 +79,17 @@ def clockwork_over_time_backward(
 
 @composed
 def clockwork_sequence(
-    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, periods, nonlinearity="tanh", start=0
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, mask=None, *, periods, nonlinearity="tanh", start=0
 ):  # fmt: skip
     """(outputs, h_n) of a clockwork network (Koutník et al., 2014): outputs (steps, batch, hidden), h_n (batch, hidden).
 
     The hidden units are modules of equal size, the k-th with the k-th of the ascending ``periods`` (in steps). A module changes, as
     `rnn_step`, at the steps that its period divides, and else computes nothing. It hears the modules of its own and longer periods:
-    of ``weight_hh`` only the blocks on and right of the diagonal are used.
+    of ``weight_hh`` only the blocks on and right of the diagonal are used. With a mask it is run step by step.
 
     start  the time of x[0]; other arguments as of `rnn_sequence`
     """
-    op = clockwork_over_time if has_kernel(x, weight_hh) else clockwork_unrolled
-    arrays = x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths
-    return op(*arrays, periods=tuple(periods), nonlinearity=nonlinearity, start=start)
+    given, options = (x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths), dict(nonlinearity=nonlinearity, start=start)
+    if mask is None and has_kernel(x, weight_hh):
+        return clockwork_over_time(*given, periods=tuple(periods), **options)
+    return clockwork_unrolled(*given, mask, periods=tuple(periods), **options)

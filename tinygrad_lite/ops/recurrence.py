@@ -28,23 +28,27 @@ def time_step(t):
     return scope(f"t={t}", "time step")
 
 
-# -- the equations, from p = W_ih x + b_ih on ---------------------------------------------------------------------
+# -- the equations, from p = W_ih x + b_ih on; with a mask, W_hh hears h * mask -----------------------------------
 
 
-def next_rnn(p, h, weight_hh, bias_hh, nonlinearity):
+def _heard(h, mask):
+    return h if mask is None else h * mask
+
+
+def next_rnn(p, h, weight_hh, bias_hh, nonlinearity, mask=None):
     """h' of `rnn_step`."""
-    return nonlinearity_of(nonlinearity)(linear_onto(p, h, weight_hh, bias_hh))
+    return nonlinearity_of(nonlinearity)(linear_onto(p, _heard(h, mask), weight_hh, bias_hh))
 
 
-def next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity):
+def next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity, mask=None):
     """h' of `leaky_step`."""
     rate = 1.0 / tau
-    return (1.0 - rate) * h + rate * next_rnn(p, h, weight_hh, bias_hh, nonlinearity)
+    return (1.0 - rate) * h + rate * next_rnn(p, h, weight_hh, bias_hh, nonlinearity, mask)
 
 
-def next_lstm(p, h, c, weight_hh, bias_hh, weight_hr=None, weight_ch=None):
+def next_lstm(p, h, c, weight_hh, bias_hh, weight_hr=None, weight_ch=None, mask=None):
     """(h', c') of `lstm_step`."""
-    sums = linear_onto(p, h, weight_hh, bias_hh)
+    sums = linear_onto(p, _heard(h, mask), weight_hh, bias_hh)
     h, c = lstm_gates(sums, c) if weight_ch is None else _peephole_gates(sums, c, weight_ch)
     return h if weight_hr is None else linear(h, weight_hr), c
 
@@ -56,16 +60,17 @@ def _peephole_gates(sums, c, weight_ch):
     return sigmoid(o + peephole_o * c) * tanh(c), c
 
 
-def next_gru(p, h, weight_hh, bias_hh, reset_after):
+def next_gru(p, h, weight_hh, bias_hh, reset_after, mask=None):
     """h' of `gru_step`."""
+    heard = _heard(h, mask)
     if reset_after:
-        return gru_gates(p, linear(h, weight_hh, bias_hh), h)
+        return gru_gates(p, linear(heard, weight_hh, bias_hh), h)
     sizes = 2 * h.shape[-1], h.shape[-1]  # the gates r and z, the candidate n
     p_gates, p_n = split(p, sizes, -1)
     weight_gates, weight_n = split(weight_hh, sizes)
     bias_gates, bias_n = (None, None) if bias_hh is None else split(bias_hh, sizes)
-    r, z = chunk(sigmoid(linear_onto(p_gates, h, weight_gates, bias_gates)), 2, -1)
-    return (1.0 - z) * tanh(linear_onto(p_n, r * h, weight_n, bias_n)) + z * h
+    r, z = chunk(sigmoid(linear_onto(p_gates, heard, weight_gates, bias_gates)), 2, -1)
+    return (1.0 - z) * tanh(linear_onto(p_n, r * heard, weight_n, bias_n)) + z * h
 
 
 # -- one step ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 ``x`` is (steps, batch, input), the outputs (steps, batch, hidden); beside them comes the final state. What the steps make of their
 inputs is one product. With ``reverse`` time runs from the last step to the first. With ``lengths`` (batch) sequence b ends before
 step lengths[b]: beyond, its state stays and its output is 0. In reverse that keeps the initial state until time enters the
-sequence, which is so reversed within its length.
+sequence, which is so reversed within its length. A first state that is None is 0. A ``mask`` (batch, hidden) multiplies the state
+of the step before in the product with ``weight_hh``, and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..graph import broadcast_to
 from ..primitive import primitive
+from ..record import Value, new_tensor
 from .elementwise import where
 from .linalg import linear, packing
 from .recurrence import next_gru, next_leaky, next_lstm, next_rnn, nonlinearity_of, time_step
@@ -48,7 +50,7 @@ def lengths_within(lengths, *, start, stop, steps, batch):
 # -- whole sequences -----------------------------------------------------------------------------------------------
 
 
-def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None, weight_hr=None, tau=None):
+def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None, weight_hr=None, tau=None, mask=None):
     """What a sequence is given must fit together and be of one floating dtype."""
     if x.ndim != 3:
         raise ValueError(f"x must be (steps, batch, features), got {x.shape}")
@@ -58,22 +60,31 @@ def check_sequence(gates, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0=None
         raise ValueError(f"weight_hh must be (gates * hidden, hidden), got {weight_hh.shape}")
     rows, out = weight_hh.shape
     batch, hidden = x.shape[1], rows // gates
-    expected = {
-        "weight_ih": (weight_ih, (rows, x.shape[2])),
-        "weight_hh": (weight_hh, (gates * hidden, hidden if weight_hr is None else out)),
-        "bias_ih": (bias_ih, (rows,)),
-        "bias_hh": (bias_hh, (rows,)),
-        "weight_hr": (weight_hr, (out, hidden)),
-        "h0": (h0, (batch, out)),
-        "c0": (c0, (batch, hidden)),
-        "tau": (tau if np.ndim(tau) else None, (hidden,)),
-    }
-    for name, (given, shape) in expected.items():
+    expected = (
+        ("weight_ih", weight_ih, (rows, x.shape[2])),
+        ("weight_hh", weight_hh, (gates * hidden, hidden if weight_hr is None else out)),
+        ("bias_ih", bias_ih, (rows,)),
+        ("bias_hh", bias_hh, (rows,)),
+        ("weight_hr", weight_hr, (out, hidden)),
+        ("h0", h0, (batch, out)),
+        ("c0", c0, (batch, hidden)),
+        ("tau", tau if tau is not None and np.ndim(tau) else None, (hidden,)),
+        ("mask", mask, (batch, out)),
+    )
+    for name, given, shape in expected:
         if given is not None and (given.shape != shape or given.dtype != x.dtype):
             raise ValueError(
                 f"{name} is {given.shape} {given.dtype}, expected {shape} {x.dtype} for x {x.shape} {x.dtype}"
                 f" and {hidden} hidden units"
             )
+
+
+def first_state(h0, x, size):
+    """``h0``, or if it is None zeros (batch, size)."""
+    if h0 is not None:
+        return h0
+    zeros = np.zeros((x.shape[1], size), x.dtype)
+    return new_tensor(zeros) if isinstance(x, Value) else zeros
 
 
 def over_time(step, inputs, states, lengths, reverse=False, output=lambda h, *others: h):
@@ -96,48 +107,40 @@ def over_time(step, inputs, states, lengths, reverse=False, output=lambda h, *ot
 
 
 def rnn_unrolled(
-    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, mask=None, *, nonlinearity="tanh", reverse=False
 ):  # fmt: skip
-    """(outputs, h_n) of `rnn_step` over a sequence: outputs (steps, batch, hidden), h_n (batch, hidden).
-
-    x (steps, batch, input), h0 (batch, hidden), weights as of `rnn_step`, lengths integers (batch) from 0 to steps, or None
-    """
-    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
+    """`rnn_sequence`, step by step."""
+    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, mask=mask)
     nonlinearity_of(nonlinearity)
-    inputs = unbind(linear(x, weight_ih, bias_ih))
-    return over_time(lambda p, h: (next_rnn(p, h, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
+    h0, inputs = first_state(h0, x, weight_hh.shape[1]), unbind(linear(x, weight_ih, bias_ih))
+    return over_time(lambda p, h: (next_rnn(p, h, weight_hh, bias_hh, nonlinearity, mask),), inputs, (h0,), lengths, reverse)
 
 
 def leaky_unrolled(
-    x, h0, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, nonlinearity="tanh", reverse=False
+    x, h0, tau, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, mask=None, *, nonlinearity="tanh", reverse=False
 ):  # fmt: skip
-    """(outputs, h_n) of `leaky_step` over a sequence; ``tau`` (hidden) or a number, the rest as of `rnn_sequence`."""
-    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, tau=tau)
+    """`leaky_sequence`, step by step."""
+    check_sequence(1, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, tau=tau, mask=mask)
     nonlinearity_of(nonlinearity)
-    inputs = unbind(linear(x, weight_ih, bias_ih))
-    return over_time(lambda p, h: (next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity),), inputs, (h0,), lengths, reverse)
+    h0, inputs = first_state(h0, x, weight_hh.shape[1]), unbind(linear(x, weight_ih, bias_ih))
+    step = lambda p, h: (next_leaky(p, h, tau, weight_hh, bias_hh, nonlinearity, mask),)
+    return over_time(step, inputs, (h0,), lengths, reverse)
 
 
 def lstm_unrolled(
-    x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, weight_hr=None, *, reverse=False
+    x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, mask=None, weight_hr=None, *, reverse=False
 ):  # fmt: skip
-    """(outputs, h_n, c_n) of `lstm_step` over a sequence: outputs (steps, batch, hidden), states (batch, hidden).
-
-    x (steps, batch, input), h0 and c0 (batch, hidden), weights as of `lstm_step` (with ``weight_hr`` h0, h_n and the outputs have
-    its number of rows), lengths integers (batch) from 0 to steps, or None
-    """
-    check_sequence(4, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0, weight_hr)
-    inputs = unbind(linear(x, weight_ih, bias_ih))
-    return over_time(lambda p, h, c: next_lstm(p, h, c, weight_hh, bias_hh, weight_hr), inputs, (h0, c0), lengths, reverse)
+    """`lstm_sequence`, step by step."""
+    check_sequence(4, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, c0, weight_hr, mask=mask)
+    states = first_state(h0, x, weight_hh.shape[1]), first_state(c0, x, weight_hh.shape[0] // 4)
+    step = lambda p, h, c: next_lstm(p, h, c, weight_hh, bias_hh, weight_hr, mask=mask)
+    return over_time(step, unbind(linear(x, weight_ih, bias_ih)), states, lengths, reverse)
 
 
 def gru_unrolled(
-    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, *, reset_after=True, reverse=False
+    x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, mask=None, *, reset_after=True, reverse=False
 ):  # fmt: skip
-    """(outputs, h_n) of `gru_step` over a sequence: outputs (steps, batch, hidden), h_n (batch, hidden).
-
-    x (steps, batch, input), h0 (batch, hidden), weights as of `gru_step`, lengths integers (batch) from 0 to steps, or None
-    """
-    check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh)
-    inputs = unbind(linear(x, weight_ih, bias_ih))
-    return over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after),), inputs, (h0,), lengths, reverse)
+    """`gru_sequence`, step by step."""
+    check_sequence(3, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, mask=mask)
+    h0, inputs = first_state(h0, x, weight_hh.shape[1]), unbind(linear(x, weight_ih, bias_ih))
+    return over_time(lambda p, h: (next_gru(p, h, weight_hh, bias_hh, reset_after, mask),), inputs, (h0,), lengths, reverse)

@@ -1,7 +1,7 @@
 """The loops of gated recurrent units over time; arrays as in `lstm`. Imported only when one runs: it imports Numba.
 
 Of the four gates that are kept the first three are r, z and n; the fourth is m = U_n h + b_hn, which r multiplies behind the
-product, or (``early``, the original form) r * h, which goes into the product.
+product, or (``early``, the original form) r * h (of a state with a mask, of what that leaves), which goes into the product.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from ..functions import OPTIONS, apart, full_width, njit, sigmoid, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .panels import add_rows, add_terms, cut, running
+from .panels import add_rows, add_terms, cut, masked, masked_back, running, states_at
 from .tile import flush_subnormals, restore_subnormals
 
 
@@ -83,8 +83,18 @@ def reset_back(kept, r, before, dr, direct):
         direct[j] += kept[j] * r[j]
 
 
+@njit(**OPTIONS)
+def reset_mask_back(r, before, mask, kept, d_mask):
+    """``kept``, the cotangent of r * (before * mask), becomes that of r * before; that of the mask is added to ``d_mask``."""
+    full_width()
+    apart()
+    for j in range(r.size):
+        d_mask[j] += kept[j] * r[j] * before[j]
+        kept[j] *= mask[j]
+
+
 @kernel(parallel=True)
-def forward(thread, n_threads, x, projected, units, hidden, gates, packed, bounds, lengths, reverse, early):
+def forward(thread, n_threads, x, projected, units, hidden, gates, packed, mask, bounds, lengths, reverse, early):
     """Fill ``hidden`` and ``gates`` behind the slot of the first state; the gates may have but one slot. If the input
     is ``projected``, its part of the gates is there already."""
     steps, batch, features = x.shape
@@ -97,7 +107,7 @@ def forward(thread, n_threads, x, projected, units, hidden, gates, packed, bound
             running_now, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
             begin, end, slot = first * room, (first + running_now) * room, t % kept
             size = kept * batch * room
-            inputs, states = at(pointer(x), (t * batch + first) * features), at(pointer(hidden), before * batch * room + begin)
+            inputs, states = at(pointer(x), (t * batch + first) * features), states_at(hidden, before, mask, begin)
             out, weights = at(pointer(gates), slot * batch * room + begin), pointer(packed)
             if projected:
                 for k in range(2):
@@ -115,18 +125,20 @@ def forward(thread, n_threads, x, projected, units, hidden, gates, packed, bound
             r, z = cut(gates, slot, begin, end), cut(gates, kept + slot, begin, end)
             n, m = cut(gates, 2 * kept + slot, begin, end), cut(gates, 3 * kept + slot, begin, end)
             if early:
-                reset(r, z, cut(hidden, before, begin, end), m)
+                reset(r, z, cut(mask, 1, begin, end) if len(mask) else cut(hidden, before, begin, end), m)
                 add_terms(running_now, at(out, 3 * size), room, units, out, 0, 0, weights, room, True, at(out, 2 * size), room)
                 propose(z, n, cut(hidden, before, begin, end), cut(hidden, after, begin, end))
             else:
                 add_terms(running_now, states, room, units, out, 0, 0, weights, room, False, at(out, 3 * size), room)
                 step(r, z, n, m, cut(hidden, before, begin, end), cut(hidden, after, begin, end))
+            if len(mask):
+                masked(cut(hidden, after, begin, end), cut(mask, 0, begin, end), cut(mask, 1, begin, end))
         restore_subnormals(control)
 
 
 @kernel(parallel=True)
 def backward(
-    thread, n_threads, g, hidden, gates, packed, inputs, bounds, lengths, reverse, early, dh, direct, dz, dx, sums
+    thread, n_threads, g, hidden, gates, packed, inputs, mask, bounds, lengths, reverse, early, dh, direct, dz, dx, sums
 ):  # fmt: skip
     """As `lstm.backward`; the cotangent of a state is ``dh`` + ``direct`` (batch * room)."""
     steps, room = g.shape[0], sums.shape[2]
@@ -149,6 +161,8 @@ def backward(
             if early:
                 propose_back(given, carried, z, n, before, d_z, dn, past)
                 weights = add_terms(running_now, of_n, room, room, of_n, 0, 0, pointer(packed), room, False, to, room)
+                if len(mask):
+                    reset_mask_back(r, before, cut(mask, 0, begin, end), carried, cut(mask, 1, begin, end))
                 reset_back(carried, r, before, dr, past)
                 add_terms(running_now, of_r, room, room, of_z, room, room, weights, room, False, to, room)
             else:
@@ -156,6 +170,8 @@ def backward(
                 weights = add_terms(running_now, of_r, room, room, of_z, room, room, pointer(packed), room, False, to, room)
                 add_terms(running_now, of_m, room, room, of_m, 0, 0, weights, room, True, to, room)
                 add_rows(dm, part, sums[group, 3])
+            if len(mask):
+                masked_back(before, cut(mask, 0, begin, end), carried, cut(mask, 1, begin, end))
             for k in range(3):
                 add_rows(cut(dz, k * steps + t, begin, end), part, sums[group, k])
             if dx.shape[0]:

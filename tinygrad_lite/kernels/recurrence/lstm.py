@@ -2,7 +2,8 @@
 
 The numbers of all sequences in one step lie behind each other, ``room`` for each (its units, filled up to whole registers): x
 (steps, batch, input); hidden and cells (slots, batch * room); gates (4 * slots, batch * room). Each thread takes the sequences
-``bounds[g]`` to ``bounds[g + 1]`` through all of time.
+``bounds[g]`` to ``bounds[g + 1]`` through all of time. Where the states have a mask, ``mask`` (2, batch * room) is that and, in a
+forward, the last state times it, in a backward, the cotangent of it; else it has no rows.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import numpy as np
 from ..functions import OPTIONS, apart, full_width, njit, sigmoid, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .panels import add_rows, add_terms, cut, running
-from .tile import flush_subnormals, restore_subnormals
+from .panels import add_rows, add_terms, cut, masked, masked_back, running, states_at
+from .tile import VECTORS, flush_subnormals, restore_subnormals
+
+BESIDE = VECTORS  # gates in a panel of the weights
 
 
 @njit(**OPTIONS)
@@ -45,7 +48,7 @@ def step_back(given, dh, dc, i, f, g, o, before, after, di, df, dg, do):
 
 
 @kernel(parallel=True)
-def forward(thread, n_threads, x, projected, units, hidden, cells, gates, packed, bounds, lengths, reverse):
+def forward(thread, n_threads, x, projected, units, hidden, cells, gates, packed, mask, bounds, lengths, reverse):
     """Fill ``hidden``, ``cells`` and ``gates`` behind the slot of the first state; the last two may have but two slots and one. If
     the input is ``projected``, its part of the gates is there already."""
     steps, batch, features = x.shape
@@ -57,11 +60,12 @@ def forward(thread, n_threads, x, projected, units, hidden, cells, gates, packed
             t = steps - 1 - s if reverse else s
             n, before, after = running(lengths, first, last, t), t + reverse, t + 1 - reverse
             begin, end, slot, weights = first * room, (first + n) * room, t % kept, pointer(packed)
-            for k in range(4):
+            for k in range(0, 4, BESIDE):
                 weights = add_terms(
                     n, at(pointer(x), (t * batch + first) * features), features, 0 if projected else features,
-                    at(pointer(hidden), before * batch * room + begin), room, units,
+                    states_at(hidden, before, mask, begin), room, units,
                     weights, room, projected, at(pointer(gates), (k * kept + slot) * batch * room + begin), room,
+                    BESIDE, kept * batch * room,
                 )  # fmt: skip
             step(
                 cut(gates, slot, begin, end), cut(gates, kept + slot, begin, end),
@@ -69,12 +73,14 @@ def forward(thread, n_threads, x, projected, units, hidden, cells, gates, packed
                 cut(cells, before % len(cells), begin, end), cut(cells, after % len(cells), begin, end),
                 cut(hidden, after, begin, end),
             )  # fmt: skip
+            if len(mask):
+                masked(cut(hidden, after, begin, end), cut(mask, 0, begin, end), cut(mask, 1, begin, end))
         restore_subnormals(control)
 
 
 @kernel(parallel=True)
 def backward(
-    thread, n_threads, g, cells, gates, packed, inputs, bounds, lengths, reverse, dh, dc, dz, dx, sums
+    thread, n_threads, g, hidden, cells, gates, packed, inputs, mask, bounds, lengths, reverse, dh, dc, dz, dx, sums
 ):  # fmt: skip
     """From the cotangents ``g`` (steps, batch * room) of the outputs, and those of the last state in ``dh`` and ``dc`` (batch *
     room): those of the gates ``dz`` (4 * steps, batch * room) and of the input ``dx`` (steps, batch, its room; no steps, if nobody
@@ -104,4 +110,6 @@ def backward(
                 if dx.shape[0]:
                     to = at(pointer(dx), (t * batch + first) * width)
                     more = add_terms(n, one, room, room, two, room, room, more, width, k > 0, to, width)
+            if len(mask):
+                masked_back(cut(hidden, before, begin, end), cut(mask, 0, begin, end), dh[begin:end], cut(mask, 1, begin, end))
         restore_subnormals(control)

@@ -2,7 +2,8 @@
 a kernel that uses it is compiled.
 
 The weights are packed once for a whole sequence, in panels of up to `VECTORS` registers of columns, in which each row lies behind
-the one before, below a head (the bias): a panel is read from beginning to end. A `tile` of the result, up to `ROWS` rows of one
+the one before, below a head (the bias): a panel is read from beginning to end. Its columns are those of one gate, or one register
+of each of several gates ``beside`` each other: few units fill a panel too. A `tile` of the result, up to `ROWS` rows of one
 panel, stays in registers over all terms of its sum, those of the input and those of the last state; its other factor is read where
 it lies, number by number.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from numba import carray
 
-from ..functions import OPTIONS, full_width, njit
+from ..functions import OPTIONS, apart, full_width, njit
 from ..jit import kernel, part, share
 from ..vector import WIDTH, at, lanes, pointer
 from .tile import ROWS, VECTORS, tile
@@ -36,6 +37,12 @@ def cut(array, index, begin, end):
 
 
 @part
+def states_at(hidden, slot, mask, begin):
+    """The address of what the products take of the state in ``slot``: of states that have a mask, what `masked` made of it."""
+    return at(pointer(mask), hidden.shape[1] + begin) if len(mask) else at(pointer(hidden), slot * hidden.shape[1] + begin)
+
+
+@part
 def running(lengths, first, last, t):
     """How many of the sequences ``first`` to ``last``, whose lengths do not ascend, have a step t."""
     n = last - first
@@ -45,9 +52,11 @@ def running(lengths, first, last, t):
 
 
 @part
-def add_terms(rows, a, row_step, count, a2, row_step2, count2, packed, width, add, c, c_step):
+def add_terms(rows, a, row_step, count, a2, row_step2, count2, packed, width, add, c, c_step, beside=1, across=0):
     """C (rows, width) = the head of each column + A B + A2 B2, or with ``add`` A B + A2 B2 added to C: ``a`` (rows, count), ``a2``
-    (rows, count2), the heads, B and B2 below each other ``packed`` in panels. Returns the address behind the panels."""
+    (rows, count2), the heads, B and B2 below each other ``packed`` in panels. Returns the address behind the panels.
+
+    If panels have several gates ``beside`` each other, there is a C for each of them, ``across`` elements from one to the next."""
     n_lanes, column, base, depth = lanes(packed), 0, packed, count + count2
     blocks, most = 1, depth
     if rows > ROWS:
@@ -55,30 +64,50 @@ def add_terms(rows, a, row_step, count, a2, row_step2, count2, packed, width, ad
     at_least = rows // blocks  # rows of a block; the first ones have one more
     more = rows - at_least * blocks
     while column < width:
-        vectors = vectors_of((width - column) // n_lanes)
+        vectors = beside if beside > 1 else vectors_of((width - column) // n_lanes)
         n = vectors * n_lanes
+        wide, between = (n_lanes, across) if beside > 1 else (n, n_lanes)
         behind = at(packed, (depth + 1) * n)
-        following = behind if column + n < width else base
+        following = behind if column + wide < width else base
         each = n // blocks + 1
         begin = 0
         while begin < max(1, depth):  # so much of a panel stays in the first cache for all blocks of rows
             some = max(0, min(most, count - begin))
             some2, begin2 = min(most - some, depth - begin - some), max(0, begin - count)
-            start, start_step = (at(c, column), c_step) if add or begin > 0 else (packed, 0)
+            start, start_step, start_between = (at(c, column), c_step, between) if add or begin > 0 else (packed, 0, n_lanes)
             one, two, target = at(a, begin), at(a2, begin2), at(c, column)
             soon, ahead = at(following, begin * blocks * each), (some + some2) * each
             for block in range(blocks):
                 m = at_least + 1 if block < more else at_least
                 tile(
-                    m, vectors, start, start_step, one, row_step, 1, some, two, row_step2, 1, some2,
-                    at(packed, (begin + 1) * n), soon, each, target, c_step,
+                    m, vectors, start, start_step, start_between, one, row_step, 1, some, two, row_step2, 1, some2,
+                    at(packed, (begin + 1) * n), soon, each, target, c_step, between,
                 )  # fmt: skip
                 start, one, two = at(start, m * start_step), at(one, m * row_step), at(two, m * row_step2)
                 target, soon = at(target, m * c_step), at(soon, ahead)
             begin += most
         packed = behind
-        column += n
+        column += wide
     return packed
+
+
+@njit(**OPTIONS)
+def masked(h, mask, out):
+    """out = h * mask, which the next products take in the place of the state h."""
+    full_width()
+    apart()
+    for j in range(h.size):
+        out[j] = h[j] * mask[j]
+
+
+@njit(**OPTIONS)
+def masked_back(before, mask, dh, d_mask):
+    """``dh``, the cotangent of ``before`` * mask, becomes that of ``before``; that of the mask is added to ``d_mask``."""
+    full_width()
+    apart()
+    for j in range(dh.size):
+        d_mask[j] += dh[j] * before[j]
+        dh[j] *= mask[j]
 
 
 @njit(**OPTIONS)
@@ -96,40 +125,43 @@ def add_rows(d, part, total):
 
 
 @kernel
-def pack_columns(weight, weight2, bias, bias2, first, gates, units, room, packed):
-    """Into panels with ``room`` columns for each of ``gates``: column j of gate g is made of the rows (first + g) * units + j: the
-    sum of the biases is the head, below it come ``weight`` and ``weight2``, either of which may have no rows."""
+def pack_columns(weight, weight2, bias, bias2, first, gates, beside, units, room, packed):
+    """Into panels with ``room`` columns for each of ``gates``, ``beside`` of them in a panel: column j of gate g is made of the
+    rows (first + g) * units + j: the sum of the biases is the head, below it come ``weight`` and ``weight2``, either of which may
+    have no rows."""
     base, n_lanes = pointer(packed), lanes(pointer(packed))
     terms, terms2 = weight.shape[1] if len(weight) else 0, weight2.shape[1] if len(weight2) else 0
-    column, width = 0, gates * room
-    while column < width:
-        n = vectors_of((room - column % room) // n_lanes) * n_lanes
-        unit, row = column % room, (first + column // room) * units + column % room
-        some = max(0, min(n, units - unit))
-        for j in range(n):
-            base[j] = 0
-            if j < some and bias.size:
-                base[j] += bias[row + j]
-            if j < some and bias2.size:
-                base[j] += bias2[row + j]
-        if terms:
-            _pack_block(weight, row, some, n, at(base, n))
-        if terms2:
-            _pack_block(weight2, row, some, n, at(base, (terms + 1) * n))
-        base = at(base, (terms + terms2 + 1) * n)
-        column += n
+    for gate in range(first, first + gates, beside):
+        column = 0
+        while column < room:
+            wide = n_lanes if beside > 1 else vectors_of((room - column) // n_lanes) * n_lanes
+            n, some = wide * beside, max(0, min(wide, units - column))
+            for k in range(beside):
+                row, panel = (gate + k) * units + column, at(base, k * wide)
+                for j in range(wide):
+                    panel[j] = 0
+                    if j < some and bias.size:
+                        panel[j] += bias[row + j]
+                    if j < some and bias2.size:
+                        panel[j] += bias2[row + j]
+                if terms:
+                    _pack_block(weight, row, some, wide, n, at(panel, n))
+                if terms2:
+                    _pack_block(weight2, row, some, wide, n, at(panel, (terms + 1) * n))
+            base = at(base, (terms + terms2 + 1) * n)
+            column += wide
 
 
 @part
-def _pack_block(weight, row, some, n, target):
-    """target[k, j] = weight[row + j, k] for j < some, 0 beyond, to j < n."""
+def _pack_block(weight, row, some, wide, n, target):
+    """target[k * n + j] = weight[row + j, k] for j < some, 0 beyond, to j < wide."""
     for begin in range(0, weight.shape[1], BLOCK):
         count = min(BLOCK, weight.shape[1] - begin)
         for j in range(some):
             source = weight[row + j, begin : begin + count]
             for k in range(count):
                 target[(begin + k) * n + j] = source[k]
-        for j in range(some, n):
+        for j in range(some, wide):
             for k in range(count):
                 target[(begin + k) * n + j] = 0
 
@@ -161,16 +193,19 @@ def pack_rows(weight, units, room, width, packed):
 
 
 @kernel(parallel=True)
-def project(thread, n_threads, x, gates, packed, out):
-    """out[k, r, :] = the head and the sum of ``x`` (rows, input) for the first of the ``gates`` of out (gates, rows, room)."""
+def project(thread, n_threads, x, gates, beside, packed, out):
+    """out[k, r, :] = the head and the sum of ``x`` (rows, input) for the first of the ``gates`` of out (gates, rows, room), packed
+    with ``beside`` of them in a panel."""
     rows, features = x.shape
     room = out.shape[2]
     for number in share((rows + BESIDE - 1) // BESIDE, thread, n_threads):
         first, weights = number * BESIDE, pointer(packed)
         n, source = min(BESIDE, rows - first), at(pointer(x), first * features)
-        for k in range(gates):
+        for k in range(0, gates, beside):
             target = at(pointer(out), (k * rows + first) * room)
-            weights = add_terms(n, source, features, features, source, 0, 0, weights, room, False, target, room)
+            weights = add_terms(
+                n, source, features, features, source, 0, 0, weights, room, False, target, room, beside, rows * room
+            )  # fmt: skip
 
 
 @kernel(parallel=True)
@@ -220,8 +255,8 @@ def multiply_terms(units, source, step, count, panel, first_term, zeros, out, ro
             first, end = units * block // blocks, units * (block + 1) // blocks
             target = at(pointer(out), (row + first) * width + column)
             tile(
-                end - first, vectors, target if first_term else zeros, width if first_term else 0,
-                at(source, first), 1, step, count, source, 1, 1, 0, panel, panel, 0, target, width,
+                end - first, vectors, target if first_term else zeros, width if first_term else 0, n_lanes,
+                at(source, first), 1, step, count, source, 1, 1, 0, panel, panel, 0, target, width, n_lanes,
             )  # fmt: skip
         panel = at(panel, count * vectors * n_lanes)
         column += vectors * n_lanes

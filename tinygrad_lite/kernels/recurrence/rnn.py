@@ -7,7 +7,7 @@ import numpy as np
 from ..functions import OPTIONS, apart, full_width, njit, tanh
 from ..jit import kernel, share
 from ..vector import at, pointer
-from .panels import add_rows, add_terms, cut, running
+from .panels import add_rows, add_terms, cut, masked, masked_back, running, states_at
 from .tile import flush_subnormals, restore_subnormals
 
 
@@ -70,7 +70,7 @@ def leak_back(value, before, rate, dh, direct, d_rate):
 
 
 @kernel(parallel=True)
-def forward(thread, n_threads, x, projected, units, hidden, values, packed, rate, bounds, lengths, reverse, rectify):
+def forward(thread, n_threads, x, projected, units, hidden, values, packed, rate, mask, bounds, lengths, reverse, rectify):
     """Fill ``hidden`` behind the slot of the first state. Where the state leaks, with ``rate`` (room), ``values`` (slots, batch *
     room) are the activations, of all steps or of one; else it has no slots. If the input is ``projected``, its part of what is
     activated is there already."""
@@ -86,18 +86,21 @@ def forward(thread, n_threads, x, projected, units, hidden, values, packed, rate
             value = cut(values, t % len(values), begin, end) if len(values) else cut(hidden, after, begin, end)
             add_terms(
                 n, at(pointer(x), (t * batch + first) * features), features, 0 if projected else features,
-                at(pointer(hidden), before * batch * room + begin), room, units,
+                states_at(hidden, before, mask, begin), room, units,
                 pointer(packed), room, projected, pointer(value), room,
             )  # fmt: skip
             activate(value, rectify)
             if len(values):
                 leak(value, cut(hidden, before, begin, end), rate, cut(hidden, after, begin, end))
+            if len(mask):
+                masked(cut(hidden, after, begin, end), cut(mask, 0, begin, end), cut(mask, 1, begin, end))
         restore_subnormals(control)
 
 
 @kernel(parallel=True)
 def backward(
-    thread, n_threads, g, hidden, values, packed, inputs, rate, bounds, lengths, reverse, rectify, dh, direct, dz, dx, sums, d_rate
+    thread, n_threads, g, hidden, values, packed, inputs, rate, mask, bounds, lengths, reverse, rectify, dh, direct, dz, dx, sums,
+    d_rate,
 ):  # fmt: skip
     """As `lstm.backward`; where the state leaks, the cotangent of a state is ``dh`` + ``direct`` (batch * room), and that of the
     rate is ``d_rate`` (groups, room)."""
@@ -119,6 +122,8 @@ def backward(
             activate_back(value, carried, rectify, d)
             add_rows(d, part, sums[group, 0])
             add_terms(n, pointer(d), room, room, pointer(d), 0, 0, pointer(packed), room, False, pointer(carried), room)
+            if len(mask):
+                masked_back(cut(hidden, before, begin, end), cut(mask, 0, begin, end), carried, cut(mask, 1, begin, end))
             if dx.shape[0]:
                 to = at(pointer(dx), (t * batch + first) * width)
                 add_terms(n, pointer(d), room, room, pointer(d), 0, 0, pointer(inputs), width, False, to, width)

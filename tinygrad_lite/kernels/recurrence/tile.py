@@ -65,23 +65,31 @@ def _sums(builder, sums, rows, a, row_step, step, b, count, soon, soon_step):
     return sums, b, soon
 
 
+def _places(builder, c, rows, step, vectors, across):
+    """Where the vectors of a matrix begin, row by row."""
+    begins = [builder.gep(c, [builder.mul(step, INDEX(m))]) for m in range(rows)]
+    return [builder.gep(begin, [builder.mul(across, INDEX(j))]) for begin in begins for j in range(vectors)]
+
+
 @intrinsic
 def tile(
-    typing, rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step
+    typing, rows, vectors, start, start_step, start_across, a, row_step, step, count, a2, row_step2, step2, count2, b, soon,
+    soon_step, c, c_step, across,
 ):  # fmt: skip
     """C[m, :] = start[m * start_step + :] + sum over k < count of a[m * row_step + k * step] * B[k, :], plus the same sum of a2
     with the ``count2`` rows of B behind.
 
-    rows, vectors  1 to `ROWS`, and 1, 2 or 4 up to `VECTORS`: the size of C is rows x (vectors * lanes)
-    b              B packed: (count + count2, vectors * lanes)
-    soon           from where to prefetch, with each term ``soon_step`` elements further
-    c, c_step      C and the distance of its rows
+    rows, vectors      1 to `ROWS`, and 1, 2 or 4 up to `VECTORS`: the size of C is rows x (vectors * lanes)
+    b                  B packed: (count + count2, vectors * lanes)
+    soon               from where to prefetch, with each term ``soon_step`` elements further
+    c, c_step, across  C, the distance of its rows, and that of the vectors in a row, as ``start_across`` of what it starts with
     """
 
     def make(context, builder, signature, args):
-        rows, vectors, start, start_step, a, row_step, step, count, a2, row_step2, step2, count2, b, soon, soon_step, c, c_step = (
-            args
-        )
+        (
+            rows, vectors, start, start_step, start_across, a, row_step, step, count, a2, row_step2, step2, count2, b, soon,
+            soon_step, c, c_step, across,
+        ) = args  # fmt: skip
         vector = register_of(signature.args[2])
         end = builder.append_basic_block("end")
         choice = builder.switch(builder.add(builder.mul(rows, INDEX(8)), vectors), end)
@@ -91,20 +99,17 @@ def tile(
                 block = builder.append_basic_block(f"tile_{n_rows}_{n_vectors}")
                 choice.add_case(INDEX(n_rows * 8 + n_vectors), block)
                 builder.position_at_end(block)
-                places = [(m, INDEX(j * vector.count)) for m in range(n_rows) for j in range(n_vectors)]
-                begins = [builder.gep(start, [builder.mul(start_step, INDEX(m))]) for m in range(n_rows)]
-                sums = [load(builder, builder.gep(begins[m], [j]), vector) for m, j in places]
+                sums = [load(builder, at, vector) for at in _places(builder, start, n_rows, start_step, n_vectors, start_across)]
                 sums, behind, then = _sums(builder, sums, n_rows, a, row_step, step, b, count, soon, soon_step)
                 sums, _, _ = _sums(builder, sums, n_rows, a2, row_step2, step2, behind, count2, then, soon_step)
-                begins = [builder.gep(c, [builder.mul(c_step, INDEX(m))]) for m in range(n_rows)]
-                for (m, j), value in zip(places, sums):
-                    store(builder, value, builder.gep(begins[m], [j]))
+                for at, value in zip(_places(builder, c, n_rows, c_step, n_vectors, across), sums):
+                    store(builder, value, at)
                 builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
     n, kind = types.intp, types.CPointer(a.dtype)
-    return types.void(n, n, kind, n, kind, n, n, n, kind, n, n, n, kind, kind, n, kind, n), make
+    return types.void(n, n, kind, n, n, kind, n, n, n, kind, n, n, n, kind, kind, n, kind, n, n), make
 
 
 @intrinsic
