@@ -257,10 +257,13 @@ def _correlate(x, weight, bias, axes, groups, m, relu):
     n, channels, outputs = len(x), x.shape[1] // groups, weight.shape[1] if back else len(weight) // groups
     weight = weight.reshape(groups, -1, *weight.shape[1:])
     depth = channels * (1 if back else len(axes[0].taps) * len(axes[1].taps))
-    n_threads = min(threads.worth(n * weight[0].size * axes[0].places * axes[1].places // 16), n)
-    made = plan(n, SQUARES // depth, *axes, channels, outputs, m, n_lanes, width, rows, loops.DEPTH[r], n_threads)
-    parts, some, x_blocks = made.sizes[1], made.sizes[6], made.sizes[8]
-    whole = parts > 1 or axes[0].kind == OUTPUTS  # the result of a batch is put together before it is written
+    n_threads = threads.worth(n * weight[0].size * axes[0].places * axes[1].places // 16)
+    whole = axes[0].phases > 1 and axes[0].kind in (IMAGES, OUTPUTS)  # the result of a batch is put together before it is written
+    shares = 1 if whole else min(-(-outputs // width), -(-n_threads // n))  # of fewer images than threads, each makes some outputs
+    n_threads = min(n_threads, n * shares)
+    sizes_of = *axes, channels, outputs, m, n_lanes, width, rows, loops.DEPTH[r], min(n_threads, n)
+    made = plan(n, SQUARES // depth, *sizes_of)
+    some, x_blocks = made.sizes[6], made.sizes[8]
     side = (m + r - 1) ** 2
     room = made.image + side * (x_blocks * some + 1) * n_lanes
     room += side * (some * width + n_lanes) + -(-some // rows) * rows * width
@@ -280,7 +283,7 @@ def _correlate(x, weight, bias, axes, groups, m, relu):
     how = m, axes[0].back, *((taps.start, taps.step) for axis in axes for taps in axis.taps)
     for i in range(groups):
         made_filters = kept(n_pixels, weight[i], how, functools.partial(filters, weight[i], axes, m))
-        kernel.on(n_threads, planes, made_filters, added[i], relu, result, (i, groups), whole, made.sizes, *tables)
+        kernel.on(n_threads, planes, made_filters, added[i], relu, result, (i, groups), shares, whole, made.sizes, *tables)
     return out
 
 

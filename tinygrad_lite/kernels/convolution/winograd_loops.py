@@ -9,8 +9,8 @@ Memory, with lanes = the numbers of a register and n = m + r - 1:
     strip      (registers of a block, rows of pixels, width, lanes)         the output of some whole rows of tiles, or, where phases
                (images of a batch, registers, rows, width, lanes)           are to be put together, of a batch
 
-A batch is as many images as make enough tiles. Each thread takes a range of batches. The products of one position read ``squares``
-from the second cache, a panel of ``filters`` stays in the first.
+A batch is as many images as make enough tiles. Each thread takes a range of batches, or of a batch some output blocks. The products
+of one position read ``squares`` from the second cache, a panel of ``filters`` stays in the first.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def output(m, r, rows, n_lanes):
         relu,
         out,
         group,
+        shares,
         whole,
         sizes,
         to_image,
@@ -174,8 +175,8 @@ def output(m, r, rows, n_lanes):
         products = squares[n * n * square_step :]
         strip = products[n * n * product_step + -(-some // rows) * rows * width :]  # the last tile of products may be longer
         image[:] = 0
-        for batch in share(batches, thread, n_threads):
-            first = batch * batch_size
+        for turn in share(batches * shares, thread, n_threads):
+            first, own = turn // shares * batch_size, turn % shares
             n_batch = min(batch_size, n_images - first)
             for i in range(n_batch):
                 where = image[i * parts * x_blocks * x_step :]
@@ -184,7 +185,7 @@ def output(m, r, rows, n_lanes):
             for begin in range(0, n_batch * parts * tiles, some):
                 count = min(some, n_batch * parts * tiles - begin)
                 transform_x(image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step)
-                for b in range(n_blocks):
+                for b in range(own * n_blocks // shares, (own + 1) * n_blocks // shares):
                     some_channels = min(width, n_out - b * width)
                     for s in range(0, 0 if whole else count, wide):  # from far away, during the products
                         i, y = (begin + s) // tiles, (begin + s) // wide % high
