@@ -24,6 +24,7 @@ from . import (
     norms,
     padding,
     pairs,
+    penalties,
     piecewise,
     pooling,
     random,

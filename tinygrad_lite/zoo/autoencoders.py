@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..graph import grad
+from ..ops import penalties
 from ..ops.random import generator
 from ..state import enable_grad, is_grad_enabled, no_grad
 from ..tensor import Tensor
@@ -200,8 +201,7 @@ class Contraction(_Penalty):
         if [type(layer) for layer in layers] != [nn.Linear, nn.Sigmoid]:
             kinds = ", ".join(type(layer).__name__ for layer in layers)
             raise ValueError(f"Contraction: the encoder must be Linear, Sigmoid, got {kinds}; for it there is ContractionEstimate")
-        rows = ops.sum(ops.square(layers[0].weight), 1)
-        return self.weight * ops.sum(ops.square(code * (1.0 - code)) * rows) / len(code)
+        return penalties.logistic_contraction(code, layers[0].weight) * (self.weight / len(code))
 
 
 class ContractionEstimate(_Penalty):

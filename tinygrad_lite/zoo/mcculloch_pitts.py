@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import ops
 from ..dtypes import get_default_dtype
+from ..ops import learning
 from ..tensor import Tensor
 from .base import Learner, examples, values_of
 
@@ -86,7 +86,7 @@ class McCullochPitts(Learner):
 
     def step(self, x):
         """step(w·x - s) of a Tensor ``x`` (n, k) in the dtype of the weights, unchecked."""
-        return ops.ge(ops.linear(x, self.weight_), self.threshold_).to(x.dtype)
+        return learning.threshold_units(x, self.weight_, self.threshold_)
 
 
 class BooleanNetwork(Learner):
