@@ -130,13 +130,13 @@ class LinearAssociator(Learner):
     def fit(self, X, Y=None):
         """Store the pairs of ``X`` (n, k) and ``Y`` (n, m), or ``X`` with itself."""
         x, y = _pairs("LinearAssociator.fit", X, Y)
-        if not np.vecdot(x.data, x.data).all() and not (used := x.data.any(1)).all():  # squares are quicker, and may underflow
+        if not (used := x.data.any(1)).all():
             raise ValueError(
                 f"LinearAssociator.fit: key {int(used.argmin())} is a zero vector, with which nothing can be associated"
             )
         hebb = self._chosen("rule", "hebb", "least squares") == "hebb"
         transposed = ops.linalg.linear_weight(x, y) if hebb else learning.least_squares(x, y)
-        self.weight_ = transposed.T
+        self.weight_ = transposed.T  # recall multiplies by it as it lies in memory
         return self
 
     def predict(self, X):

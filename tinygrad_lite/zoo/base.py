@@ -76,7 +76,10 @@ def examples(where, X, *, name="X", features=None, among=None, dtype=None):
     among     the two values that its elements may have
     dtype     of the result, where it is not that of X
     """
-    array = values_of(X)
+    try:
+        array = values_of(X)
+    except ValueError:  # NumPy's, of lists
+        raise ValueError(f"{where}: the rows of {name} must be of equal length") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{where}: {name} must hold numbers, got {array.dtype}")
     if array.ndim != 2:
@@ -88,7 +91,7 @@ def examples(where, X, *, name="X", features=None, among=None, dtype=None):
         raise ValueError(f"{where}: {name} has {array.shape[1]} features, expected {features}")
     fits = True if among is None else (array == among[0]) | (array == among[1])
     if among is None or not fits.all():
-        if array.dtype.kind == "f" and not _finite(array):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = int(np.isfinite(array).all(1).argmin())
             raise ValueError(f"{where}: {name} holds NaN or inf, first in example {row}")
         if among is not None:
@@ -99,11 +102,6 @@ def examples(where, X, *, name="X", features=None, among=None, dtype=None):
     if dtype is None:
         dtype = array.dtype if array.dtype.kind == "f" and array.itemsize >= 4 else get_default_dtype()
     return (X if isinstance(X, Tensor) else Tensor(array)).to(dtype)
-
-
-def _finite(array):
-    flat = array.reshape(-1)  # their squares add up to NaN or inf, too; half the time, and no array between
-    return bool(np.isfinite(flat.dot(flat)) or np.isfinite(array).all())
 
 
 def same_count(where, X, Y, name="Y"):
