@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..frameworks.numpy_control import threads, updater  # noqa: F401
-from .rows import EPSILON, PROBES, WEIGHT
+from .rows import EPSILON, MOMENTUM, PROBES, WEIGHT
 
 
 def boolean(row, table, x):
@@ -191,10 +191,23 @@ def contraction(row, x, weight0, bias0):
     return step
 
 
+def momentum(row, parameters):
+    """``update(i, gradient)``: gradient descent with momentum on parameters[i], in place."""
+    velocities = [np.zeros_like(p) for p in parameters]
+
+    def update(i, gradient):
+        velocities[i] *= MOMENTUM
+        velocities[i] += gradient
+        parameters[i] -= row.lr * velocities[i]
+
+    return update
+
+
 def descent(row, x, t, given, linear=-1, scale=1.0):
     """A training step on ``scale`` * 1/2 Σ (y - t)² in logistic layers; layer number ``linear`` is linear."""
     parameters = [a.copy() for a in given.values()]
-    weights, biases, update = parameters[::2], parameters[1::2], updater(row, parameters)
+    weights, biases = parameters[::2], parameters[1::2]
+    update = momentum(row, parameters) if row.optimizer == "momentum" else updater(row, parameters)
 
     def step():
         values = [x]

@@ -9,7 +9,7 @@ from tinygrad_lite import nn, optim, zoo
 from tinygrad_lite.zoo import autoencoders
 
 from ..convolution.ours import threads  # noqa: F401
-from .rows import EPSILON, PROBES, WEIGHT
+from .rows import EPSILON, MOMENTUM, PROBES, WEIGHT
 
 warnings.filterwarnings("ignore", "Perceptron.fit")  # ten classes are not separated in so many epochs
 
@@ -96,8 +96,10 @@ def contraction(row, x, weight0, bias0):
 def descent(row, model, loss, given):
     """A training step of ``model``, whose parameters are ``given`` in order."""
     model.load_state_dict(dict(zip(model.state_dict(), given.values(), strict=True)))
-    kind = {"sgd": optim.SGD, "adam": optim.Adam}[row.optimizer]
-    optimizer = kind(model.parameters(), lr=row.lr)
+    if row.optimizer == "adam":
+        optimizer = optim.Adam(model.parameters(), lr=row.lr)
+    else:
+        optimizer = optim.SGD(model.parameters(), lr=row.lr, momentum=MOMENTUM)
 
     def step():
         optimizer.zero_grad()

@@ -31,13 +31,13 @@ class Row:
     noise: float = 0.0
     hidden: tuple[int, ...] = ()
     trains: bool = False
-    optimizer: str = "sgd"
+    optimizer: str = "momentum"
     lr: float = 0.01
     target: float | None = 1.0
 
 
 PAIR = (1, 8)  # digits that a plane separates, after some epochs
-EPSILON, WEIGHT = 2e-3, 0.1  # of Hebb's and Oja's rules, of the contractive penalty
+EPSILON, WEIGHT, MOMENTUM = 2e-3, 0.1, 0.9  # of Hebb's and Oja's rules, of the contractive penalty, of gradient descent
 ONE_PRODUCT = 0.95  # the target where both are one product by BLAS, and ours looks at the examples before
 ROWS = {
     row.key: row
@@ -49,9 +49,9 @@ ROWS = {
         Row("perceptron10", "perceptron, ten classes of 1,500 digits, 20 epochs", 64, 10, 1500, 20),
         Row("willshaw_store", "Willshaw, 1,000 x 1,000, 10 ones, stores 2,000 pairs", 1000, 1000, 2000, ones=10),
         Row("willshaw_recall", "Willshaw, the same, recalls 1,000 of them", 1000, 1000, 2000, ones=10),
-        Row("linear_hebb", "linear associator 784 x 784, stores 300 pairs, Hebb", 784, 784, 300, target=ONE_PRODUCT),
-        Row("linear_squares", "linear associator 784 x 784, stores 300 pairs, least squares", 784, 784, 300),
-        Row("linear_recall", "linear associator 784 x 784, recalls 300 pairs", 784, 784, 300, target=ONE_PRODUCT),
+        Row("linear_hebb", "linear associator 1,000 x 1,000, stores 500 pairs, Hebb", 1000, 1000, 500, target=ONE_PRODUCT),
+        Row("linear_squares", "linear associator 1,000 x 1,000, stores 500 pairs, least squares", 1000, 1000, 500),
+        Row("linear_recall", "linear associator 1,000 x 1,000, recalls 500 pairs", 1000, 1000, 500, target=ONE_PRODUCT),
         Row("hopfield_store", "Hopfield N = 1,000, stores 50 patterns, Hebb", 1000, 1000, 50),
         Row("hopfield_inverse", "Hopfield N = 1,000, stores 100 patterns, pseudo-inverse", 1000, 1000, 100),
         Row("asynchronous", "Hopfield N = 1,000, 50 patterns, recalls 1,000 probes with 20 % noise, asynchronous",
@@ -59,9 +59,9 @@ ROWS = {
         Row("synchronous", "Hopfield N = 1,000, 50 patterns, recalls 1,000 probes with 20 % noise, synchronous",
             1000, 1000, 50, noise=0.2),
         Row("contraction", "contractive penalty 784-500, batch 100, value and gradient", 784, 500, 100),
-        Row("mlp_small", "multilayer perceptron 64-32-10, batch 50, training step, SGD",
+        Row("mlp_small", "multilayer perceptron 64-32-10, batch 50, training step, momentum",
             64, 10, 50, hidden=(32,), trains=True, target=None),
-        Row("mlp", "multilayer perceptron 784-500-10, batch 100, training step, SGD",
+        Row("mlp", "multilayer perceptron 784-500-10, batch 100, training step, momentum",
             784, 10, 100, hidden=(500,), trains=True),
         Row("autoencoder_small", "autoencoder 64-128-64-10 and back, batch 50, training step, Adam",
             64, 64, 50, hidden=(128, 64, 10, 64, 128), trains=True, optimizer="adam", lr=1e-4, target=None),

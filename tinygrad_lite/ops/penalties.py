@@ -23,14 +23,14 @@ def logistic_contraction(h, weight):
     if h.ndim != 2 or weight.ndim != 2 or h.shape[1] != len(weight):
         raise ValueError(f"expected a code (batch, code) and a weight (code, features), got {describe(h)} and {describe(weight)}")
     slope = h - h * h
-    return np.vecdot(slope, slope, axis=0) @ np.vecdot(weight, weight)
+    return (slope * slope).sum(0) @ np.vecdot(weight, weight)
 
 
 @logistic_contraction.backward
 def logistic_contraction_backward(g, h, weight):
     """The gradients towards the code and the weight."""
     slope = h - h * h
-    g_weight = (2 * g * np.vecdot(slope, slope, axis=0))[:, None] * weight
+    g_weight = (2 * g * (slope * slope).sum(0))[:, None] * weight
     slope *= 1 - 2 * h
     slope *= 2 * g * np.vecdot(weight, weight)
     return slope, g_weight

@@ -130,12 +130,12 @@ class LinearAssociator(Learner):
     def fit(self, X, Y=None):
         """Store the pairs of ``X`` (n, k) and ``Y`` (n, m), or ``X`` with itself."""
         x, y = _pairs("LinearAssociator.fit", X, Y)
-        if not (used := x.data.any(1)).all():
-            raise ValueError(
-                f"LinearAssociator.fit: key {int(used.argmin())} is a zero vector, with which nothing can be associated"
-            )
+        doubtful = np.flatnonzero(x.data[:, 0] == 0)  # most keys need no further look
+        if not (used := x.data[doubtful].any(1)).all():
+            row = doubtful[used.argmin()]
+            raise ValueError(f"LinearAssociator.fit: key {row} is a zero vector, with which nothing can be associated")
         hebb = self._chosen("rule", "hebb", "least squares") == "hebb"
-        transposed = ops.linalg.linear_weight(x, y) if hebb else learning.least_squares(x, y)
+        transposed = ops.matmul(x.T, y) if hebb else learning.least_squares(x, y)
         self.weight_ = transposed.T  # recall multiplies by it as it lies in memory
         return self
 
