@@ -8,7 +8,7 @@ memory       a fresh process for each framework and row: the first call, and the
 
 Before anything is timed, every framework's first losses must agree with a NumPy computation in float64; else nothing is written.
 ``python -m benchmarks.convolution`` compares convolution, pooling and convolutional networks, ``python -m benchmarks.recurrence``
-recurrent layers and cells.
+recurrent layers and cells, ``python -m benchmarks.learners`` memories, perceptrons and autoencoders with NumPy by hand.
 """
 
 from __future__ import annotations

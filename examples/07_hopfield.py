@@ -46,6 +46,11 @@ for name, network in networks.items():
     found = network.recall(noisy(goal))
     right, overlap = (found.states.data == goal).all(1).mean(), network.overlap(found.states, goal).mean().item()
     print(f"{name}: {right:6.1%} of noisy probes recalled, mean overlap {overlap:.3f}, all settled {found.settled.data.all()}")
+    first, *_, end = energies = found.energies.data
+    rise = np.diff(energies, axis=0).max()
+    print(
+        f"    in {len(energies) - 1} sweeps the energy falls from {first.mean():.2f} to {end.mean():.2f}; largest rise {rise:.0e}"
+    )
 *_, last = networks.values()
 moved = {"noise": noisy(digits), "shifted": np.roll(grid, 1, 2), "turned": np.rot90(grid, axes=(1, 2)), "smaller": smaller}
 for name, probes in moved.items():

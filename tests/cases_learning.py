@@ -52,7 +52,13 @@ def hopfield_reference(state, field, weight, order, tie=0.0):
                 s[i] = -s[i]
                 rise[p] = max(rise[p], energy(s) - before)
                 flips[p] += 1
-    return states, flips, rise
+    return states, states @ weight, flips, rise
+
+
+def together_reference(state, field, weight, tie=0.0):
+    turned = state * (state @ weight) < -tie
+    states = np.where(turned, -state, state)
+    return states, states @ weight, turned.sum(1)
 
 
 for n, k in [(3, 4), (0, 4), (1, 1), (2, 21)]:
@@ -61,6 +67,7 @@ for n, k in [(3, 4), (0, 4), (1, 1), (2, 21)]:
     weight += weight.T
     for tie in (0.0, 1.5):
         case("hopfield_sweep", hopfield_reference, state, state @ weight, weight, order, tie=tie)
+        case("hopfield_together", together_reference, state, state @ weight, weight, tie=tie)
 
 for n, k, m in [(5, 4, 3), (0, 4, 3), (1, 1, 1), (3, 37, 5)]:
     case(
@@ -72,3 +79,43 @@ for n, k, m in [(5, 4, 3), (0, 4, 3), (1, 1, 1), (3, 37, 5)]:
 for n, k, m in [(5, 3, 2), (2, 4, 3), (3, 3, 0), (0, 3, 2), (4, 0, 2)]:  # more rows than columns, fewer, none
     case("least_squares", lambda x, y: np.linalg.pinv(x) @ y, normal(n, k), normal(n, m))
 case("least_squares", lambda x, y: np.linalg.pinv(x) @ y, np.array([[1.0, 2.0], [2.0, 4.0], [0.0, 0.0]]), normal(3, 1))  # rank 1
+deep = np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 2.0, 0.0, 1.0])  # rank 1, fewer rows than columns
+case("least_squares", lambda x, y: np.linalg.pinv(x) @ y, deep, normal(3, 2))
+
+for n, k, m, ones in [(5, 4, 3, 0.5), (9, 40, 7, 0.03), (0, 4, 3, 0.5), (1, 1, 1, 1.0), (3, 4, 0, 0.5), (2, 40, 3, 0.0)]:
+    rare = (np.random.default_rng(k).random((n, k)) < ones).astype(float)
+    case("willshaw_sums", lambda weight, x: x @ weight.T, bits(m, k), rare)
+
+for n, k, units in [(5, 4, 3), (0, 4, 3), (1, 1, 1), (4, 3, 0), (40, 37, 30)]:
+    rng = np.random.default_rng(n)  # of whole numbers also sums that reach the threshold exactly
+    whole, weight = (rng.integers(-2, 3, shape).astype(float) for shape in ((n, k), (units, k)))
+    case(
+        "threshold_units",
+        lambda x, weight, threshold: (x @ weight.T - threshold >= 0).astype(float),
+        whole, weight, np.arange(units) - 1.0,
+    )  # fmt: skip
+
+
+def signs(p, k):
+    return lambda rng: rng.choice([-1.0, 1.0], (p, k))
+
+
+for p, k in [(3, 5), (7, 4), (0, 3), (2, 0), (1, 1)]:
+    exact = lambda x: (x.T @ x / max(1, x.shape[1])).astype(np.float64)
+    case("binary_correlations", exact, signs(p, k), out_dtype=np.float64)
+    case("projection", lambda x: np.linalg.pinv(x) @ x, normal(p, k))
+case("projection", lambda x: np.linalg.pinv(x) @ x, deep)  # of rank 1
+
+
+def contraction_reference(h, weight):
+    return np.float64(((h * (1 - h)) ** 2 * (weight**2).sum(1)).sum())
+
+
+def contraction_backward_reference(g, h, weight):
+    g_h = 2 * g * h * (1 - h) * (1 - 2 * h) * (weight**2).sum(1)
+    return g_h, 2 * g * ((h * (1 - h)) ** 2).sum(0)[:, None] * weight
+
+
+for n, code, k in [(4, 3, 5), (1, 1, 1), (0, 3, 5), (4, 0, 5), (4, 3, 0)]:
+    case("logistic_contraction", contraction_reference, normal(n, code), normal(code, k))
+    case("logistic_contraction_backward", contraction_backward_reference, normal(), normal(n, code), normal(code, k))

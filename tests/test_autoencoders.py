@@ -139,6 +139,22 @@ def test_a_denoising_one_restores_better(kinds):
     assert kinds["denoising"]["restored"] < 0.7 * kinds["plain"]["restored"], kinds
 
 
+NOISES = {"salt and pepper": zoo.SaltAndPepper(0.3), "Gaussian": zoo.Gaussian(0.4)}
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_other_noise_is_removed_by_one_that_has_seen_it(noise):
+    (x, _), (held_out, _) = load_digits()
+    tl.manual_seed(9)
+    spoilt, restored = NOISES[noise](held_out).data, {}
+    for kind, corrupt in (("plain", None), ("denoising", NOISES[noise])):
+        tl.manual_seed(0)
+        model = trained(zoo.tied((64, 100), code=nn.Sigmoid, corrupt=corrupt), x, 30, lr=1e-2)
+        restored[kind] = zoo.reconstruction_error(model, held_out, spoilt)
+    left = float(np.square(spoilt - held_out).sum() / len(held_out))
+    assert restored["denoising"] < 0.7 * restored["plain"] and restored["denoising"] < 0.4 * left, (restored, left)
+
+
 def test_a_contractive_one_has_the_smallest_jacobian(kinds):
     assert least(kinds, "jacobian", ["contractive", "estimated"]) < 0.8, kinds
     assert kinds["estimated"]["jacobian"] == pytest.approx(kinds["contractive"]["jacobian"], rel=0.1)
@@ -285,7 +301,7 @@ def test_bad_input():
         ("must divide by 4", lambda: zoo.convolutional((1, 6, 8), (2, 2), 3)),
         ("x .0, 4. has no rows", lambda: zoo.train_epoch(model, ones[:0], optimizer)),
         ("holds NaN or infinity", lambda: zoo.train_epoch(model, ones * np.nan, optimizer)),
-        ("batch_size must be 1 or more, got 0", lambda: zoo.train_epoch(model, ones, optimizer, 0)),
+        ("batch_size must be an integer, 1 or more, got 0", lambda: zoo.train_epoch(model, ones, optimizer, 0)),
         (
             "codes under KL lie between 0 and 1",
             lambda: zoo.train_epoch(linear, -ones @ np.diag([9, 9, 9, 9]).astype("f"), optimizer),
@@ -294,7 +310,7 @@ def test_bad_input():
         ("must be Linear, Sigmoid, got Tanh", lambda: zoo.Contraction(1)(nn.Tanh(), None, tl.Tensor(ones))),
         ("L1: weight must not be negative, got -1", lambda: zoo.L1(-1)),
         ("rho must lie between 0 and 1, got 1", lambda: zoo.KL(1, 1)),
-        ("projections must be 1 or more, got 0", lambda: zoo.ContractionEstimate(1, 0)),
+        ("projections must be an integer, 1 or more, got 0", lambda: zoo.ContractionEstimate(1, 0)),
         ("SaltAndPepper: p must be a probability, 0 to 1, got 2", lambda: zoo.SaltAndPepper(2)),
         ("sigma must not be negative, got -1", lambda: zoo.Gaussian(-1)),
         (r"got \(3, 4\), n = 4", lambda: zoo.principal_components(ones, 4)),

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import classics
-from tinygrad_lite.kernels.classics.hopfield import hopfield_loop
+from tinygrad_lite.kernels.classics.hopfield import hopfield_loop, together_loop
 from tinygrad_lite.kernels.classics.perceptron import perceptron_loop
+from tinygrad_lite.kernels.classics.units import unit_loop
 
 SIZES = [(1, 1, 1), (5, 3, 2), (40, 17, 3), (7, 130, 10), (0, 4, 2), (3, 4, 0)]  # examples, inputs, units
 EACH = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -94,6 +95,48 @@ def test_hopfield_sweep(size, n_threads, tie):
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(ours[1], ours[0] @ weight)  # the fields are those of the states
+
+
+@EACH
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+@pytest.mark.parametrize("tie", [0.0, 1.5])
+def test_hopfield_together(size, n_threads, tie):
+    n, k, _ = size
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-2, 3, (k, k)).astype(float)
+    weight += weight.T
+    state = rng.choice([-1.0, 1.0], (n, k))
+
+    def shared(state, field, weight, tie):
+        flips = np.empty(n, np.int64)
+        together_loop.on(n_threads, state, field, weight, tie, flips)
+        return flips
+
+    for function in (shared, classics.hopfield_together):
+        ours, theirs = pair(function, classics.hopfield_together_twin, (state, state @ weight, weight), 2, tie)
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@EACH
+@DTYPE
+@pytest.mark.parametrize("share_of_ones", [0.0, 0.02, 0.5])
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_threshold_units_and_their_sums(size, dtype, share_of_ones, n_threads):
+    """By the loop and by BLAS: of whole numbers exactly the same, also where a sum reaches its threshold."""
+    n, k, units = size
+    rng = np.random.default_rng(0)
+    weight, x = rng.integers(-3, 4, (k, units)).astype(dtype), (rng.random((n, k)) < share_of_ones).astype(dtype)
+    threshold = rng.integers(-1, 2, units).astype(dtype)
+    sums = x @ weight
+    np.testing.assert_array_equal(classics.unit_sums(weight, x), sums)
+    np.testing.assert_array_equal(classics.threshold_units(weight, x, threshold), sums >= threshold)
+    out = np.full_like(sums, 7)
+    unit_loop.on(n_threads, weight, x, threshold, out)
+    np.testing.assert_array_equal(out, sums >= threshold)
+    unit_loop.on(n_threads, weight, x, threshold[:0], out)
+    np.testing.assert_array_equal(out, sums)
+    assert classics.unit_sums(weight, x).dtype == classics.threshold_units(weight, x, threshold).dtype == dtype
 
 
 def test_half_precision_takes_the_twin():

@@ -2,6 +2,7 @@
 
 import html.parser
 import re
+import struct
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_every_model_of_the_zoo_is_shown():
     assert {m for m in models - shown if not re.search(rf"\b{m}\b", texts)} <= UNSHOWN
 
 
+ROOT = Path(__file__).parent.parent
 UNSHOWN = {
     "Learner",
     "Recall",
@@ -46,7 +48,7 @@ UNSHOWN = {
 
 def test_scripts_are_found_by_their_numbers_and_names(capsys):
     assert gallery.find("36").name == gallery.find("translating").name == gallery.find("36_translating_dates").name
-    assert gallery.find("hopfield").name == "07_hopfield"  # not 08_hopfield_capacity: the whole name goes before a part of one
+    assert gallery.find("hopfield").name == gallery.find("Hopfield").name == "07_hopfield"  # and not that of its capacity
     with pytest.raises(FileNotFoundError, match=r"there are several scripts \(07_hopfield, 08_hop.*\) called .field"):
         gallery.find("field")
     assert main(["zoo", "perpetuum"]) == 1
@@ -54,6 +56,37 @@ def test_scripts_are_found_by_their_numbers_and_names(capsys):
     assert main(["zoo"]) == 0
     printed = capsys.readouterr().out
     assert all(e.name in printed and e.title in printed for e in gallery.ENTRIES)
+
+
+def models():
+    """The models of the zoo, by name."""
+    kinds = nn.Module, zoo.Learner
+    return {name: value for name, value in vars(zoo).items() if isinstance(value, type) and issubclass(value, kinds)}
+
+
+def test_every_model_is_listed_with_its_file_and_script(capsys):
+    main(["zoo"])
+    script, listed = "", {}
+    for line in capsys.readouterr().out.splitlines():
+        if not line.startswith(" "):
+            script = line
+        elif found := re.match(r"    (tl|nn|zoo)\.(\w+): (tinygrad_lite/[\w/]+\.py)$", line):
+            listed.setdefault(found[2], []).append(script)
+            assert re.search(rf"\b{found[2]}\b", (ROOT / found[3]).read_text())
+            assert found[1] != "zoo" or f"class {found[2]}" in (ROOT / found[3]).read_text()
+    assert set(models()) - {"Learner"} <= set(listed)
+    assert listed["Hopfield"] == ["examples/07_hopfield.py", "examples/08_hopfield_capacity.py"]
+    assert listed["LeNet5"] == ["measured in benchmarks and proofs"]
+
+
+LEARNERS = ["McCullochPitts", "BooleanNetwork", "Hebbian", "Perceptron", "Willshaw", "LinearAssociator", "Hopfield"]
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, "MultilayerPerceptron", "Autoencoder", "ClockworkRNN", "GoogLeNet"])
+def test_a_model_is_run_by_the_first_script_that_shows_it(name):
+    for written in (name, name.lower()):
+        assert name in gallery.find(written).models
+    assert gallery.find(name) is next(e for e in gallery.ENTRIES if name in e.models)
 
 
 def test_without_the_scripts_that_is_said(monkeypatch, tmp_path, capsys):
@@ -100,12 +133,16 @@ class Page(html.parser.HTMLParser):
 def test_the_page_has_every_script_and_needs_no_network(monkeypatch, tmp_path):
     def run(entry, out, quick, threads, show):
         Path(out).mkdir(parents=True)
-        (out / "picture.png").write_bytes(b"")
-        return f"<0.1 & {entry.name}>\nthe picture: somewhere", 1.25
+        size = (1300, 420) if entry.name.startswith("06") else (900, 850)
+        (out / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", *size))
+        (out / "graph.svg").write_text("<svg/>")
+        return f"<0.1 & {entry.name}>\nthe pictures are in {out} somewhere", 1.25
 
     monkeypatch.setattr(gallery, "run", run)
     text = gallery.make_page(tmp_path).read_text(encoding="utf-8")
     page = Page(text)
-    assert page.ids == [e.name for e in gallery.ENTRIES] and page.links == [f"#{name}" for name in page.ids]
-    assert [i["src"] for i in page.images] == [f"{name}/picture.png" for name in page.ids] and all(i["alt"] for i in page.images)
+    files = [f"{name}/{file}" for name in page.ids for file in ("graph.svg", "picture.png")]
+    assert page.ids == [e.name for e in gallery.ENTRIES] and page.links == [f"#{name}" for name in page.ids] + files
+    assert [i["src"] for i in page.images] == files and all(i["alt"] for i in page.images)
+    assert re.findall(r'<a class="wide" href="(.*?)">', text) == ["06_associative_memory/picture.png"]  # a phone shows it larger
     assert "http" not in text and "somewhere" not in text and "&lt;0.1 &amp; 01_first_gradient&gt;" in text

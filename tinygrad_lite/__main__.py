@@ -68,7 +68,9 @@ def main(arguments=None):
     commands.add_parser("warmup", help="compile the common kernels once, so that no later run has to wait for them")
     commands.add_parser("doctor", help="what is found here: versions, processor, threads, BLAS, kernel cache, the program dot")
     command = commands.add_parser("zoo", help="the models of the lectures: list them, run one, or make a page of all")
-    command.add_argument("name", nargs="?", help="a script, its number or a part of its name; by default all are listed")
+    command.add_argument(
+        "name", nargs="?", help="a script, its number or a part of its name, or a model; by default all are listed"
+    )
     command.add_argument("--page", action="store_true", help="run all and write a page with their pictures and numbers")
     command.add_argument("--quick", action="store_true", help="shorter runs")
     command.add_argument("--out", default="runs/zoo", help="the folder for pictures and page (default: %(default)s)")

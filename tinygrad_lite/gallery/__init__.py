@@ -9,20 +9,26 @@ from __future__ import annotations
 import concurrent.futures
 import html
 import os
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from ..kernels.threads import cpu_count
-from .entries import ENTRIES, Entry, check_examples, find
+from .entries import ENTRIES, Entry, check_examples, file_of, find, unshown
 
 
 def list_all():
-    """Print every script with its title and its models."""
+    """Print every script with its title and its models, and the models that no script shows; each with its file."""
     check_examples()
     for entry in ENTRIES:
-        print(f"{entry.name}\n    {entry.title}\n    {entry.models}")
+        print(f"examples/{entry.name}.py\n    {entry.title}")
+        for model in entry.models.split(", "):
+            print(f"    {model}: {file_of(model)}")
+    print("measured in benchmarks and proofs")
+    for model in unshown():
+        print(f"    {model}: {file_of(model)}")
 
 
 def run(entry, out, quick=False, threads=None, show=True):
@@ -66,18 +72,23 @@ def make_page(out, quick=False):
 
 
 def _section(entry, printed, seconds, out):
-    printed = "\n".join(line for line in printed.splitlines() if not line.startswith("the picture:"))
+    printed = "\n".join(line for line in printed.splitlines() if str(out) not in line)  # where pictures were left
     pictures = sorted(p for p in (out / entry.name).iterdir() if p.suffix in (".png", ".svg"))
-    figures = "".join(
-        f'<img src="{p.relative_to(out).as_posix()}" alt="{html.escape(f"{entry.name}: {p.stem}")}" loading="lazy">'
-        for p in pictures
-    )
+    figures = "".join(_figure(p, p.relative_to(out).as_posix(), html.escape(f"{entry.name}: {p.stem}")) for p in pictures)
     return SECTION.format(
         name=entry.name, title=html.escape(entry.title), equation=html.escape(entry.equation), claim=html.escape(entry.claim),
         models=html.escape(entry.models), printed=html.escape(printed), seconds=seconds, figures=figures,
     )  # fmt: skip
 
 
+def _figure(path, link, text):
+    """A picture that leads to itself; one with panels side by side is kept legible on a phone, where it is moved sideways."""
+    width, height = struct.unpack(">II", path.read_bytes()[16:24]) if path.suffix == ".png" else (0, 1)
+    wide = ' class="wide"' if width > WIDE * height else ""
+    return f'<a{wide} href="{link}"><img src="{link}" alt="{text}" loading="lazy"></a>\n'
+
+
+WIDE = 1.7  # width of a picture over its height
 SECTION = """<section id="{name}">
 <h2>{title}</h2>
 <pre class="equation">{equation}</pre>
@@ -101,12 +112,17 @@ body {{ font: 17px/1.5 system-ui, sans-serif; color: var(--text); background: va
        padding: 1rem; }}
 h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.15rem; margin: 0 0 .6rem; }}
 section {{ border-top: 1px solid var(--line); padding: 1.4rem 0; }}
-img {{ display: block; max-width: 100%; height: auto; margin: .8rem auto; background: #fff; border-radius: 4px; }}
-pre {{ background: var(--soft); padding: .7rem; overflow-x: auto; font-size: .82rem; border-radius: 4px; margin: .5rem 0; }}
-pre.equation {{ font-size: .95rem; white-space: pre-wrap; }} nav ol {{ columns: 14rem; }}
+section > a {{ display: block; overflow-x: auto; margin: .8rem 0; }}
+img {{ display: block; max-width: 100%; height: auto; margin: auto; background: #fff; border-radius: 4px; }}
+pre {{ background: var(--soft); padding: .7rem; font-size: .82rem; border-radius: 4px; margin: .5rem 0; white-space: pre-wrap;
+      overflow-wrap: anywhere; }}
+pre.equation {{ font-size: .95rem; }} nav ol {{ columns: 14rem; }}
 summary {{ cursor: pointer; }} .models {{ font-size: .85rem; opacity: .75; }} a {{ color: inherit; }}
-@media print {{ body {{ max-width: none; font-size: 11pt; color: #000; background: #fff; }} section {{ break-inside: avoid; }}
-               pre {{ white-space: pre-wrap; }} nav {{ break-after: page; }} }}
+@media screen and (max-width: 40rem) {{ a.wide img {{ max-width: none; width: 46rem; }} pre {{ font-size: .74rem; }} }}
+@media print {{ :root {{ color-scheme: light; --text: #000; --back: #fff; --soft: #f3f3f1; --line: #bbb; }}
+               body {{ max-width: none; font-size: 10.5pt; padding: 0; }}
+               nav {{ break-after: page; }} a {{ text-decoration: none; }}
+               section {{ break-inside: avoid; }} h2 {{ break-after: avoid; }} img {{ max-height: 15cm; }} }}
 </style>
 </head>
 <body>

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,11 +247,33 @@ ENTRIES = (
 )
 
 
+def file_of(model):
+    """The file of a model of `Entry.models`, seen from the folder of the package."""
+    package = importlib.import_module(__package__.partition(".")[0])
+    place, _, last = model.partition(".")
+    thing = getattr(package if place == "tl" else getattr(package, place), last)
+    file = Path(sys.modules[thing.__module__].__file__)
+    return file.relative_to(Path(package.__file__).parent.parent).as_posix()
+
+
+def unshown():
+    """The models of the zoo that no script has among its own."""
+    from .. import nn, zoo
+
+    shown = {name for entry in ENTRIES for name in entry.models.split(", ")}
+    kinds = nn.Module, zoo.Learner
+    models = [name for name, thing in vars(zoo).items() if isinstance(thing, type) and issubclass(thing, kinds)]
+    return [f"zoo.{name}" for name in models if f"zoo.{name}" not in shown and name != "Learner"]
+
+
 def find(name):
-    """The entry whose script is called ``name``, with its number or without, or has it as number; or the only one whose name
-    contains it."""
-    number_and_name = lambda e: e.name.partition("_")[::2]
-    found = [e for e in ENTRIES if name in (e.name, *number_and_name(e))] or [e for e in ENTRIES if name.lower() in e.name]
+    """The entry whose script is called ``name``, with its number or without, or has this number; else the first that shows the
+    model ``name``; else the only one whose name contains it."""
+    found = (
+        [e for e in ENTRIES if name.lower() in (e.name, *e.name.split("_", 1))]
+        or [e for e in ENTRIES if name.lower() in (model.lower().partition(".")[2] for model in e.models.split(", "))][:1]
+        or [e for e in ENTRIES if name.lower() in e.name]
+    )
     if len(found) != 1:
         what = "is no script" if not found else f"are several scripts ({', '.join(e.name for e in found)})"
         raise FileNotFoundError(f"zoo: there {what} called {name!r}; `tinygrad-lite zoo` lists them all")

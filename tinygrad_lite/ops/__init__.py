@@ -26,6 +26,7 @@ from . import (
     norms,
     padding,
     pairs,
+    penalties,
     piecewise,
     pooling,
     random,

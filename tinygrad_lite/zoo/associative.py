@@ -66,20 +66,25 @@ class Willshaw(Learner):
 
     def sums(self, X):
         """Σ_s w_rs x_s for each row of ``X`` (n, k): (n, m)."""
-        return self._sums(X, "sums")
+        return learning.willshaw_sums(self._learned("weight_", "sums"), self._probes(X, "sums"))
 
     def predict(self, X):
         """The values that the keys ``X`` (n, k) recall: (n, m)."""
-        sums, threshold = self._sums(X, "predict"), self.threshold
+        weight, threshold = self._learned("weight_", "predict"), self.threshold
+        x = self._probes(X, "predict")
         if isinstance(threshold, str) and threshold == "probe":
-            threshold = examples("Willshaw.predict", X, dtype=sums.dtype).sum(1, keepdim=True) - 0.5
-        elif threshold is None:
+            ones = x.sum(1, keepdim=True)
+            if not ones.data.all():
+                row = int(ones.data.argmin())
+                raise ValueError(f"Willshaw.predict: probe {row} is a zero vector, which tells no threshold")
+            return ops.ge(learning.willshaw_sums(weight, x), ones - 0.5).to(weight.dtype)
+        if threshold is None:
             if self.ones_ is None:
                 raise ValueError("Willshaw.predict: stored keys differ in their number of ones: give threshold='probe' or a number")
             threshold = self.ones_ - 0.5
         elif isinstance(threshold, (bool, str)) or not np.isscalar(threshold) or not np.isfinite(threshold):
             raise ValueError(f"Willshaw: threshold must be None, 'probe' or a number, got {threshold!r}")
-        return ops.ge(sums, threshold).to(sums.dtype)
+        return learning.threshold_units(x, weight, np.full(len(weight), threshold, weight.dtype))
 
     def bits_per_synapse(self, X, Y=None):
         """What the memory tells of the values ``Y`` (n, m) of the keys ``X``, in bits for each of its k m weights.
@@ -103,10 +108,8 @@ class Willshaw(Learner):
         told = choices(ones, m) - choices(right, r) - choices(ones - right, m - r)
         return float(told.sum() / math.log(2) / self.weight_.numel())
 
-    def _sums(self, X, method):
-        weight = self._learned("weight_", method)
-        x = examples(f"Willshaw.{method}", X, features=weight.shape[1], among=(0, 1), dtype=weight.dtype)
-        return ops.linear(x, weight)
+    def _probes(self, X, method):
+        return examples(f"Willshaw.{method}", X, features=self.weight_.shape[1], among=(0, 1), dtype=self.weight_.dtype)
 
 
 class LinearAssociator(Learner):
@@ -127,11 +130,13 @@ class LinearAssociator(Learner):
     def fit(self, X, Y=None):
         """Store the pairs of ``X`` (n, k) and ``Y`` (n, m), or ``X`` with itself."""
         x, y = _pairs("LinearAssociator.fit", X, Y)
-        if not x.data.any(1).all():
-            row = int(x.data.any(1).argmin())
+        doubtful = np.flatnonzero(x.data[:, 0] == 0)  # most keys need no further look
+        if not (used := x.data[doubtful].any(1)).all():
+            row = doubtful[used.argmin()]
             raise ValueError(f"LinearAssociator.fit: key {row} is a zero vector, with which nothing can be associated")
         hebb = self._chosen("rule", "hebb", "least squares") == "hebb"
-        self.weight_ = ops.matmul(y.T, x) if hebb else learning.least_squares(x, y).T
+        transposed = ops.matmul(x.T, y) if hebb else learning.least_squares(x, y)
+        self.weight_ = transposed.T  # recall multiplies by it as it lies in memory
         return self
 
     def predict(self, X):

@@ -13,9 +13,11 @@ import numpy as np
 
 from .. import nn, ops
 from ..graph import grad
+from ..ops import penalties
 from ..ops.random import generator
 from ..state import enable_grad, is_grad_enabled, no_grad
 from ..tensor import Tensor
+from .mlp import layer_sizes
 
 MNIST_SIZES = (784, 1000, 500, 250, 30)  # of Hinton and Salakhutdinov, 2006
 DIGITS_SIZES = (64, 128, 64, 10)  # for images of 8x8
@@ -38,19 +40,28 @@ class Autoencoder(nn.Module):
 
     def loss(self, x):
         """The mean over the batch of 1/2 |y - x|^2, with y from the spoilt ``x``, and the penalty."""
+        if x.ndim < 2 or not len(x):
+            raise ValueError(f"Autoencoder.loss: x must be (batch, ...), with at least one row, got {tuple(x.shape)}")
         seen = x if self.corrupt is None else self.corrupt(x)
         code = self.encoder(seen)
         error = 0.5 * ops.sum(ops.square(self.decoder(code) - x)) / len(x)
         return error if self.penalty is None else error + self.penalty(self.encoder, seen, code)
 
 
+def _rows(where, name, x):
+    """``x`` as an array (rows, ...) that is finite and not empty; a Tensor may be given."""
+    x = _array(x)
+    if x.ndim < 2 or not len(x) or not np.isfinite(x).all():
+        what = "must be (rows, ...)" if x.ndim < 2 else "holds NaN or infinity" if len(x) else "has no rows"
+        raise ValueError(f"{where}: {name} {x.shape} {what}")
+    return x
+
+
 def train_epoch(model, x, optimizer, batch_size=100):
     """One pass over the rows of the array ``x`` in random order, a step of ``optimizer`` for each batch: the mean loss."""
-    x = np.asarray(x)
-    if not len(x) or not np.isfinite(x).all():
-        raise ValueError(f"train_epoch: x {x.shape} " + ("holds NaN or infinity" if len(x) else "has no rows"))
-    if batch_size < 1:
-        raise ValueError(f"train_epoch: batch_size must be 1 or more, got {batch_size}")
+    x = _rows("train_epoch", "x", x)
+    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ValueError(f"train_epoch: batch_size must be an integer, 1 or more, got {batch_size}")
     order, total = generator().permutation(len(x)), 0.0
     for start in range(0, len(x), batch_size):
         batch = Tensor(x[order[start : start + batch_size]])
@@ -66,8 +77,12 @@ def train_epoch(model, x, optimizer, batch_size=100):
 
 def reconstruction_error(model, x, given=None):
     """The mean over the rows of the array ``x`` of |y - x|^2; with ``given`` the model sees that instead of ``x``."""
+    x = _rows("reconstruction_error", "x", x)
+    given = x if given is None else _rows("reconstruction_error", "given", given)
     with no_grad():
-        y = model(Tensor(np.asarray(x if given is None else given))).data
+        y = model(Tensor(given)).data
+    if y.shape != x.shape:
+        raise ValueError(f"reconstruction_error: what comes back is {y.shape}, x is {x.shape}: they must agree")
     return float(np.square(y - x, dtype=np.float64).sum() / len(x))
 
 
@@ -84,7 +99,8 @@ def _stack(sizes, unit, last):
 
 
 def autoencoder(sizes, unit=nn.Sigmoid, code=None, output=None, **options):
-    """Layers of ``sizes`` down to the code, and their mirror image back: `Autoencoder` of (batch, sizes[0]).
+    """Layers of ``sizes`` down to the code, and their mirror image back: `Autoencoder` of (batch, sizes[0]). A single linear layer
+    finds the subspace of principal components (Baldi and Hornik, 1989).
 
     sizes    units of each layer, the input first and the code last: `MNIST_SIZES`, `DIGITS_SIZES`; (64, 10) is one layer, and a
              code of more than sizes[0] units is over-complete
@@ -92,9 +108,7 @@ def autoencoder(sizes, unit=nn.Sigmoid, code=None, output=None, **options):
     code     of the code, output of the output: None is linear
     options  penalty, corrupt of `Autoencoder`
     """
-    sizes = tuple(sizes)
-    if len(sizes) < 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
-        raise ValueError(f"autoencoder: sizes must be two or more positive integers, got {sizes}")
+    sizes = layer_sizes("autoencoder", sizes)
     return Autoencoder(_stack(sizes, unit, code), _stack(sizes[::-1], unit, output), **options)
 
 
@@ -138,7 +152,9 @@ def convolutional(image, channels, code, **options):
     options   penalty, corrupt of `Autoencoder`
     """
     shrink = 2 ** len(channels)
-    if len(image) != 3 or image[1] % shrink or image[2] % shrink or not channels:
+    if np.shape(image) != (3,) or not len(channels):
+        raise ValueError(f"convolutional: image must be (channels, height, width), channels not empty, got {image}, {channels}")
+    if image[1] % shrink or image[2] % shrink:
         raise ValueError(f"convolutional: height and width must divide by {shrink}, 2 for each of channels, got image {image}")
     last = (channels[-1], image[1] // shrink, image[2] // shrink)
     size, down, up = int(np.prod(last)), [], []
@@ -160,7 +176,7 @@ class _Penalty:
 
 
 class L1(_Penalty):
-    """weight * the mean over the batch of sum_i |h_i|: few units are active."""
+    """weight * the mean over the batch of sum_i |h_i|: few units are active (Olshausen and Field, 1996)."""
 
     def __call__(self, encoder, x, code):
         """A scalar."""
@@ -200,8 +216,7 @@ class Contraction(_Penalty):
         if [type(layer) for layer in layers] != [nn.Linear, nn.Sigmoid]:
             kinds = ", ".join(type(layer).__name__ for layer in layers)
             raise ValueError(f"Contraction: the encoder must be Linear, Sigmoid, got {kinds}; for it there is ContractionEstimate")
-        rows = ops.sum(ops.square(layers[0].weight), 1)
-        return self.weight * ops.sum(ops.square(code * (1.0 - code)) * rows) / len(code)
+        return penalties.logistic_contraction(code, layers[0].weight) * (self.weight / len(code))
 
 
 class ContractionEstimate(_Penalty):
@@ -212,8 +227,8 @@ class ContractionEstimate(_Penalty):
     """
 
     def __init__(self, weight, projections=1):
-        if projections < 1:
-            raise ValueError(f"ContractionEstimate: projections must be 1 or more, got {projections}")
+        if not isinstance(projections, (int, np.integer)) or projections < 1:
+            raise ValueError(f"ContractionEstimate: projections must be an integer, 1 or more, got {projections}")
         super().__init__(weight)
         self.projections = projections
 
@@ -282,7 +297,7 @@ def principal_components(x, n):
     """(mean, components) of the rows of the array ``x``: (features) and (n, features), orthonormal, that of the largest variance
     first (Pearson, 1901). The code is h = (x - mean) components^T, what comes back mean + h components."""
     x = np.asarray(x)
-    if x.ndim != 2 or not 0 < n <= min(x.shape) or not np.isfinite(x).all():
+    if x.ndim != 2 or not isinstance(n, (int, np.integer)) or not 0 < n <= min(x.shape) or not np.isfinite(x).all():
         raise ValueError(f"principal_components: x must be finite, (rows, features), n from 1 to the fewer; got {x.shape}, n = {n}")
     mean = x.mean(0)
     return mean, np.linalg.svd(x - mean, full_matrices=False)[2][:n]

@@ -76,7 +76,10 @@ def examples(where, X, *, name="X", features=None, among=None, dtype=None):
     among     the two values that its elements may have
     dtype     of the result, where it is not that of X
     """
-    array = values_of(X)
+    try:
+        array = values_of(X)
+    except ValueError:  # NumPy's, of lists
+        raise ValueError(f"{where}: the rows of {name} must be of equal length") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{where}: {name} must hold numbers, got {array.dtype}")
     if array.ndim != 2:

@@ -61,6 +61,8 @@ class Hebbian(Learner):
         """The share of <|x|²> that lies in the direction of w: at most that of the first principal component."""
         answers, weight = self.predict(X).data, self.weight_.data
         x = examples("Hebbian.score", X, dtype=weight.dtype).data
+        if not x.any():
+            raise ValueError("Hebbian.score: all examples are zero vectors, which have no variance")
         return float((answers @ answers) / (weight @ weight) / np.vdot(x, x))
 
     def _epoch(self, weight, x, when):

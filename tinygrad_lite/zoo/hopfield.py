@@ -48,16 +48,13 @@ class Hopfield(Learner):
     def fit(self, X, y=None):
         """Store the patterns ``X`` (p, k) of -1 and 1; there is no ``y``."""
         x = examples("Hopfield.fit", X, among=(-1, 1), dtype=np.float64).detach()
-        k = x.shape[1]
         if self._chosen("rule", "hebb", "pseudo-inverse") == "hebb":
-            weight = ops.matmul(x.T, x) / k
+            weight = learning.binary_correlations(x)
         else:
-            weight = learning.least_squares(x, x)
-            weight = (weight + weight.T) * 0.5
+            weight = learning.projection(x)
         kind = self._chosen("self_connections", "rule", "one", "zero")
         if kind != "rule":
-            eye = Tensor(np.eye(k))
-            weight = weight * (1.0 - eye) + (eye if kind == "one" else 0.0)
+            np.fill_diagonal(weight.data, float(kind == "one"))
         self.weight_, self.patterns_ = weight, Tensor(x.data.copy())
         return self
 
@@ -81,27 +78,29 @@ class Hopfield(Learner):
         if sweeps is not None and (isinstance(sweeps, bool) or not isinstance(sweeps, (int, np.integer)) or sweeps < 0):
             raise ValueError(f"Hopfield.recall: sweeps must be None or an integer from 0 on, got {sweeps!r}")
         tie, slack = _rounding(weight.data)
+        symmetric = np.array_equal(weight.data, weight.data.T)  # then the fields of new states follow from the flips
         state, before, n = start.data.copy(), np.zeros_like(start.data), len(start)
         settled, count = np.zeros(n, bool), np.zeros(n, np.int64)
         field = ops.linear(start, weight).data
-        energies = [_energy(start.data, field)]
+        energies, since = [_energy(start.data, field)], 0
         running = np.arange(n)
         while len(running) and len(energies) <= (LONGEST if sweeps is None else sweeps):
             old = state[running]
             if asynchronous:
-                new, flips, rise = learning.hopfield_sweep(old, field, weight.data, self._order(len(weight)), tie=tie)
+                new, field, flips, rise = learning.hopfield_sweep(old, field, weight.data, self._order(len(weight)), tie=tie)
                 if rise.max() > slack:
                     raise _risen(f"by {rise.max():.3g} with one flip")
             else:
-                new = np.where(np.abs(field) > tie, np.sign(field), old)
-                flips = (new != old).sum(1)
+                new, field, flips = learning.hopfield_together(old, field, weight.data, tie=tie)
             settled[running] = flips == 0
             goes_on = flips > 0
             if not asynchronous and sweeps is None:
                 goes_on &= (new != before[running]).any(1)  # not back where it was two sweeps ago
             count[running] += flips > 0
             before[running], state[running] = old, new
-            field = ops.linear(Tensor(new), weight).data
+            since += flips.max()
+            if since > len(weight) or not symmetric:  # of as many sums a field is as exact as of one
+                field, since = ops.linear(Tensor(new), weight).data, 0
             energy = energies[-1].copy()
             energy[running] = _energy(new, field)
             if asynchronous and (energy - energies[-1]).max() > slack:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import ops
 from ..dtypes import get_default_dtype
+from ..ops import learning
 from ..tensor import Tensor
 from .base import Learner, examples, values_of
 
@@ -34,12 +34,12 @@ class McCullochPitts(Learner):
     @classmethod
     def AND(cls, k=2):
         """The unit that fires if all of ``k`` inputs do: w = 1, s = k - 1/2."""
-        return cls(np.ones(k), k - 0.5)
+        return cls(_ones(k), k - 0.5)
 
     @classmethod
     def OR(cls, k=2):
         """The unit that fires if at least one of ``k`` inputs does: w = 1, s = 1/2."""
-        return cls(np.ones(k), 0.5)
+        return cls(_ones(k), 0.5)
 
     @classmethod
     def NOT(cls):
@@ -81,12 +81,15 @@ class McCullochPitts(Learner):
 
     def predict(self, X):
         """The answers (n, units) to binary ``X`` (n, k), 0 and 1."""
-        x = examples("McCullochPitts.predict", X, features=self.weight_.shape[1], among=(0, 1), dtype=self.weight_.dtype)
-        return self.step(x)
+        return self.step(self.inputs("McCullochPitts.predict", X))
+
+    def inputs(self, where, X):
+        """``X`` as a Tensor (n, k) in the dtype of the weights; ``where`` is what errors name."""
+        return examples(where, X, features=self.weight_.shape[1], among=(0, 1), dtype=self.weight_.dtype)
 
     def step(self, x):
-        """step(w·x - s) of a Tensor ``x`` (n, k) in the dtype of the weights, unchecked."""
-        return ops.ge(ops.linear(x, self.weight_), self.threshold_).to(x.dtype)
+        """step(w·x - s) of what `inputs` gives."""
+        return learning.threshold_units(x, self.weight_, self.threshold_)
 
 
 class BooleanNetwork(Learner):
@@ -112,11 +115,17 @@ class BooleanNetwork(Learner):
 
     def predict(self, X):
         """The answers to binary ``X`` (n, k), 0 and 1: (n), or (n, m) for m functions."""
-        hidden = self.hidden_.predict(X)
+        hidden = self.hidden_.step(self.hidden_.inputs("BooleanNetwork.predict", X))
         if not hidden.shape[1]:  # a function that is 0 everywhere has no hidden unit
             return Tensor(np.zeros((len(hidden), *values_of(self.outputs).shape[1:]), hidden.dtype))
         answers = self.output_.step(hidden)
         return answers[:, 0] if values_of(self.outputs).ndim == 1 else answers
+
+
+def _ones(k):
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise ValueError(f"McCullochPitts: k must be a number of inputs, 1 or more, got {k!r}")
+    return np.ones(k)
 
 
 def truth_inputs(rows):

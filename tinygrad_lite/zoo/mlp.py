@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
+import numpy as np
+
 from .. import nn, ops
+
+
+def layer_sizes(where, sizes):
+    """``sizes`` as a tuple of ints; ``where`` is what the error names."""
+    given = tuple(sizes) if isinstance(sizes, Iterable) else ()
+    if len(given) < 2 or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in given):
+        raise ValueError(f"{where}: sizes must be two or more positive integers, got {sizes}")
+    return tuple(map(int, given))
 
 
 class MultilayerPerceptron(nn.Module):
@@ -17,9 +28,7 @@ class MultilayerPerceptron(nn.Module):
     """
 
     def __init__(self, sizes, f=ops.sigmoid, output=None, dtype=None):
-        sizes = tuple(sizes)
-        if len(sizes) < 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
-            raise ValueError(f"MultilayerPerceptron: sizes must be two or more positive integers, got {sizes}")
+        sizes = layer_sizes("MultilayerPerceptron", sizes)
         self.sizes, self.f, self.output = sizes, f, output or f
         self.layers = [nn.Linear(m, n, dtype=dtype) for m, n in pairwise(sizes)]
 
