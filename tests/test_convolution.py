@@ -108,10 +108,12 @@ LAYERS = {  # images, channels, size, outputs, kernel, window: what networks are
     "first, 3x3": (2, 3, (32, 32), 32, (3, 3), dict(padding=1)),
     "3x3": (3, 32, (16, 14), 64, (3, 3), dict(padding=1)),
     "3x3, odd": (3, 19, (15, 11), 21, (3, 3), dict(padding=1)),
-    "3x3, valid": (2, 16, (9, 17), 16, (3, 3), {}),
-    "3x3, uneven borders": (2, 16, (7, 8), 13, (3, 3), dict(padding=((4, 0), (1, 3)))),
+    "3x3, valid": (3, 16, (9, 17), 16, (3, 3), {}),
+    "3x3, uneven borders": (5, 16, (7, 8), 13, (3, 3), dict(padding=((4, 0), (1, 3)))),
     "3x3, many images": (40, 16, (5, 4), 16, (3, 3), dict(padding=1)),
-    "5x5, odd": (2, 17, (11, 7), 35, (5, 5), {}),
+    "5x5, odd": (12, 17, (11, 7), 35, (5, 5), {}),
+    "3x3, few pixels": (1, 32, (9, 8), 48, (3, 3), dict(padding=1)),
+    "3x3, one image": (1, 17, (30, 29), 70, (3, 3), dict(padding=1)),
     "1x1": (2, 48, (14, 14), 16, (1, 1), {}),
     "stem": (1, 3, (61, 56), 64, (7, 7), dict(stride=2, padding=3)),
     "stride 2": (2, 32, (17, 28), 32, (3, 3), dict(stride=2, padding=1)),
@@ -359,6 +361,51 @@ def test_one_thread_and_several_agree(name):
         results.append(check(np.random.default_rng(0), n + 4, channels, size, outputs, kernel, np.float32, **window)[1])
     for one, other in zip(*results):
         near(one, other, 3e-6)
+
+
+@pytest.mark.parametrize("k", [3, 5])
+def test_an_image_alone_is_shared_by_outputs(k):
+    """Winograd's output of fewer images than threads, and of more threads than blocks of outputs: the same numbers."""
+    from tinygrad_lite.kernels.convolution import winograd
+
+    rng, pad = np.random.default_rng(0), ((k // 2, k // 2),) * 2
+    x, weight = drawn(rng, np.float32, (1, 16, 30, 29), (70, 16, k, k))
+    expected = winograd.correlate(x, weight, None, pad, 4)
+    for n_threads in (2, 3, 7):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(winograd.threads, "worth", lambda work, n=n_threads: n)
+            np.testing.assert_array_equal(winograd.correlate(x, weight, None, pad, 4), expected)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["output", "gradient"])
+@pytest.mark.parametrize(("outputs", "channels", "r"), [(33, 19, 3), (16, 48, 5), (1, 2, 3)])
+def test_transformed_filters(outputs, channels, r, back):
+    """U = G w G' of each filter w; of the gradient's filters flipped, with channels and outputs exchanged."""
+    from tinygrad_lite.kernels.convolution import transforms, winograd
+
+    (weight,) = drawn(np.random.default_rng(0), np.float32, (outputs, channels, r, r))
+    g = np.array(transforms.matrices(4, r)[1], np.float64)
+    turned = weight[:, :, ::-1, ::-1].swapaxes(0, 1) if back else weight
+    right = np.einsum("pr,kcrq,sq->pskc", g, turned, g).reshape(len(g) ** 2, *turned.shape[:2])
+    for given in (weight, np.repeat(weight, 2, 3)[..., ::2]):
+        made = winograd.filters(given, 4, back)  # (blocks, positions, channels, width)
+        flat = made.transpose(1, 0, 3, 2).reshape(len(g) ** 2, -1, turned.shape[1])
+        near(flat[:, : turned.shape[0]], right, 1e-6)
+        assert not flat[:, turned.shape[0] :].any()
+
+
+def test_where_winograd_pays():
+    """Not for few pixels: there the transformed filters cost more than they save."""
+    from tinygrad_lite.kernels.convolution import winograd
+
+    def side(n, size, k=3, gradient=False, **other):
+        window = dict(stride=(1, 1), padding=((k // 2, k // 2),) * 2, dilation=(1, 1), groups=1, channels=64, outputs=64) | other
+        return winograd.squares(n, (size, size), (k, k), dtype=np.dtype(np.float32), gradient=gradient, **window)
+
+    assert [side(1, 28), side(1, 14), side(4, 14), side(1, 7), side(16, 7)] == [4, 0, 4, 0, 4]
+    assert [side(1, 28, 5), side(1, 14, 5), side(4, 14, 5), side(1, 7, 5), side(16, 7, 5)] == [4, 0, 4, 0, 4]
+    assert side(4, 7) == 0 and side(4, 7, gradient=True) == 4 and side(1, 7, gradient=True) == 0
+    assert side(1, 28, stride=(2, 2)) == side(1, 28, groups=2) == side(1, 28, channels=3) == 0
 
 
 @pytest.mark.parametrize("cpu", ["haswell", pytest.param("generic", marks=pytest.mark.proof)])

@@ -31,7 +31,7 @@ def set_precision(name):
 def correlate(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """out[n, o, p] = sum over c, r of x[n, c, p * stride + r * dilation - before] * weight[o, c, r] (+ bias[o])."""
     (n, channels), size, kernel = x.shape[:2], x.shape[2:], weight.shape[2:]
-    if m := x.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, weight.shape[0], x.dtype):
+    if m := x.size and winograd.squares(n, size, kernel, stride, padding, dilation, groups, channels, weight.shape[0], x.dtype):
         return winograd.correlate(x, weight, bias, padding, m, relu)
     if x.size and depthwise.applies(size, kernel, stride, dilation, groups, channels, weight.shape[0]):
         return depthwise.correlate(x, weight, bias, stride[0], padding, relu)
@@ -47,9 +47,9 @@ def input_gradient(g, weight, bias, size, stride, padding, dilation, groups):
     n, kernel = g.shape[0], weight.shape[2:]
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
     around = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(kernel, padding))
-    m = g.size and winograd.squares(size, kernel, stride, padding, dilation, groups, channels, outputs, g.dtype)
+    m = g.size and winograd.squares(n, size, kernel, stride, padding, dilation, groups, channels, outputs, g.dtype, True)
     if m and min(map(min, around)) >= 0:
-        return winograd.correlate(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1), bias, around, m)
+        return winograd.correlate(g, weight, bias, around, m, back=True)
     slides = g.size and depthwise.applies(size, kernel, stride, dilation, groups, groups * channels, g.shape[1])
     if slides and (phases := depthwise.input_phases(size, g.shape[2:], kernel, stride[0], padding)):
         parts = {
@@ -86,7 +86,8 @@ def _woven(parts, shape, stride, dtype, bias):
 
 def weight_gradient(x, g, kernel, stride, padding, dilation, groups):
     """The gradient towards weight, with spatial sizes ``kernel``, of `correlate`."""
-    if m := g.size and winograd.squares(x.shape[2:], kernel, stride, padding, dilation, groups, x.shape[1], g.shape[1], x.dtype):
+    shapes = x.shape[2:], kernel, stride, padding, dilation, groups, x.shape[1], g.shape[1]
+    if m := g.size and winograd.squares(x.shape[0], *shapes, x.dtype, True):
         return winograd.weight_gradient(x, g, kernel[0], padding, m)
     if g.size and depthwise.applies(x.shape[2:], kernel, stride, dilation, groups, x.shape[1], g.shape[1]):
         return depthwise.weight_gradient(x, g, kernel, stride[0], padding)
@@ -105,7 +106,8 @@ def _blocks(channels, dtype, runs):
         return rows, rows, -(-channels // rows)
     n_lanes = vector.WIDTH // dtype.itemsize
     registers = -(-channels // n_lanes)
-    vectors = min(loops.ROWS_OF, key=lambda v: (-(-registers // v) * v, v != 2))
+    enough = registers * 17 // 16  # of many registers one that is empty costs less than a kernel more to compile
+    vectors = min(loops.ROWS_OF, key=lambda v: (max(enough, -(-registers // v) * v), v != 2))
     return vectors, vectors * n_lanes, -(-registers // vectors)
 
 

@@ -15,16 +15,20 @@ SQUARES = 1 << 18  # bytes of the transformed squares that are worked on at a ti
 GRADIENT_SQUARES = 1 << 22  # at most, for the weight gradient: it reads and writes all its sums for each such batch of squares
 precise = False  # squares of side 2, whose error is that of the plain sum; see `set_precision`
 FROM_CHANNELS = 12  # below, most of a register's lanes would be empty
+FILTERS = {3: 25, 5: 50}  # of each filter size: to transform the filters takes as long as the products of so many squares
 
 
-def squares(size, kernel, stride, padding, dilation, groups, channels, outputs, dtype):
-    """m, the side of the squares of outputs, or 0 where Winograd's algorithm does not apply or does not pay."""
+def squares(n, size, kernel, stride, padding, dilation, groups, channels, outputs, dtype, gradient=False):
+    """m, the side of the squares of outputs, or 0 where Winograd's algorithm does not apply or does not pay: for few pixels the
+    filters take longer than all products. Plain sums are half as fast again towards the output as towards a gradient."""
     if dtype != np.float32 or len(size) != 2 or kernel not in ((3, 3), (5, 5)) or {*stride, *dilation, groups} != {1}:
         return 0
     output = [n + low + high - k + 1 for n, k, (low, high) in zip(size, kernel, padding)]
     if min(channels, outputs) < FROM_CHANNELS or min(*size, *output) < 4:
         return 0
-    return 4 if not precise else 2 if kernel == (3, 3) else 0
+    m, r = 2 if precise else 4, kernel[0]
+    tiles = n * math.prod(-(-s // m) for s in output) + FILTERS[r] * (1 if gradient else 1.5)
+    return m if (m, r) != (2, 5) and (m + r - 1) ** 2 * tiles < r * r * n * math.prod(output) else 0
 
 
 def _longest_share(n, batch, tiles, rows, n_threads):
@@ -57,34 +61,42 @@ def _rows_of_lanes(n_lanes, size):
     return np.arange(n_lanes) * size
 
 
-def filters(weight, m):
-    """U, the transformed filters of ``weight`` (K, C, r, r): (output blocks, positions, C, width of a block)."""
+def filters(weight, m, back=False):
+    """U, the transformed filters of ``weight`` (K, C, r, r): (output blocks, positions, C, width of a block). ``back``: those that
+    give the gradient of the input, flipped, K and C exchanged."""
     from .. import vector
     from . import winograd_loops as loops
 
-    outputs, channels, r, _ = weight.shape
-    width = loops.VECTORS * vector.WIDTH // 4
-    blocks = -(-outputs // width)
-    by_tap = np.zeros((r, r, channels, blocks * width), np.float32)
-    by_tap[..., :outputs] = weight.transpose(2, 3, 1, 0)
-    made = aligned((blocks, (m + r - 1) ** 2, channels, width), np.float32)
-    loops.transform_filters(m, r)(by_tap.reshape(r * r, channels, -1), made)
+    weight, (outputs, channels, r, _) = np.ascontiguousarray(weight), weight.shape
+    first, steps = 0, (channels * r * r, r * r, 1)
+    if back:
+        first, steps, outputs, channels = r * r - 1, (r * r, channels * r * r, -1), channels, outputs
+    n_lanes = vector.WIDTH // 4
+    blocks = -(-outputs // (loops.VECTORS * n_lanes))
+    made = aligned((blocks, (m + r - 1) ** 2, channels, loops.VECTORS * n_lanes), np.float32)
+    n_threads = threads.worth(4 * made.size)
+    scratch = aligned((n_threads, r * r * n_lanes), np.float32)
+    loops.transform_filters(m, r).on(n_threads, weight.reshape(-1), first, steps, outputs, made, scratch)
     return made
 
 
-def correlate(x, weight, bias, padding, m, relu=False):
-    """The output for x (N, C, H, W), weight (K, C, r, r); padding: a pair for height and for width."""
+def correlate(x, weight, bias, padding, m, relu=False, back=False):
+    """The output for x (N, C, H, W), weight (K, C, r, r), or of ``back`` (C, K, r, r), to be flipped; padding: a pair for height
+    and for width."""
     from .. import vector
     from . import winograd_loops as loops
 
     n, channels, *size = x.shape
-    outputs, _, r, _ = weight.shape
+    outputs, r = weight.shape[1 if back else 0], weight.shape[2]
     n_lanes, rows = vector.WIDTH // 4, vector.ROWS
-    transformed = filters(weight, m)
+    transformed = filters(weight, m, back)
     blocks, _, _, width = transformed.shape
     work = n * outputs * channels * math.prod(size) * r * r // 16
-    n_threads = min(threads.worth(work), n)
-    sizes, to_image, to_result, output = plan(n, SQUARES // channels, tuple(size), padding, r, m, n_lanes, rows, n_threads)
+    n_threads = threads.worth(work)
+    parts = min(blocks, -(-n_threads // n))  # of fewer images than threads, each thread makes some of the outputs
+    n_threads = min(n_threads, n * parts)
+    of_threads = min(n_threads, n)
+    sizes, to_image, to_result, output = plan(n, SQUARES // channels, tuple(size), padding, r, m, n_lanes, rows, of_threads)
     batch, height, image_width, _, _, some, _ = sizes
     side, x_blocks = (m + r - 1) ** 2, -(-channels // n_lanes)
     room = batch * x_blocks * height * image_width * n_lanes + side * (x_blocks * some + 1) * n_lanes
@@ -100,7 +112,7 @@ def correlate(x, weight, bias, padding, m, relu=False):
     offsets = depth // n_lanes * some * n_lanes + depth % n_lanes
     scratch = aligned((n_threads, room), np.float32)
     kernel = loops.output(m, r, rows, n_lanes)
-    kernel.on(n_threads, *flat, sizes, to_image, to_result, *lines, offsets, np.zeros(n_lanes, np.float32), scratch)
+    kernel.on(n_threads, *flat, parts, sizes, to_image, to_result, *lines, offsets, np.zeros(n_lanes, np.float32), scratch)
     return out
 
 

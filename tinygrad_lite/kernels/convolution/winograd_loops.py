@@ -8,8 +8,8 @@ Memory, with lanes = the numbers of a register and n = m + r - 1:
     products   (n * n, tiles, width of a block)                            sum over channels of V U, for one output block
     strip      (registers of a block, rows of pixels, width, lanes)         the output of some whole rows of tiles
 
-A batch is as many images as make enough tiles. Each thread takes a range of batches. The products of one position read ``squares``
-from the second cache, a panel of ``filters`` stays in the first.
+A batch is as many images as make enough tiles. Each thread takes a range of batches, or some output blocks of one. The products
+of one position read ``squares`` from the second cache, a panel of ``filters`` stays in the first.
 """
 
 from __future__ import annotations
@@ -65,20 +65,25 @@ def gather_channels(result, block_step, offsets, origin, bias, relu, out, first,
 
 @functools.cache
 def transform_filters(m, r):
-    """The kernel for U, from weight in rows (r * r, channels, outputs filled up to whole blocks)."""
+    """The kernel for U, from ``weight``, whose tap t of output o and channel c is at ``first`` + o * steps[0] + c * steps[1] + t *
+    steps[2]; ``work`` (threads, r * r * lanes)."""
     n = m + r - 1
 
-    @kernel
-    def winograd_filters(weight, filters):
-        channels, outputs = weight.shape[1:]
-        width = filters.shape[3]
-        n_lanes = lanes(pointer(weight))
-        step, target_step = channels * outputs, channels * width
-        for o in range(0, outputs, n_lanes):
+    @kernel(parallel=True)
+    def winograd_filters(thread, n_threads, weight, first, steps, outputs, filters, work):
+        blocks, _, channels, width = filters.shape
+        n_lanes, (o_step, c_step, t_step) = lanes(pointer(weight)), steps
+        taps, registers = pointer(work[thread]), width // n_lanes
+        for k in share(blocks * registers, thread, n_threads):
+            given = max(0, min(n_lanes, outputs - k * n_lanes))
             for c in range(channels):
-                source = at(pointer(weight), c * outputs + o)
-                target = at(pointer(filters), (o // width * n * n * channels + c) * width + o % width)
-                transform(FILTER, m, r, source, r * step, step, target, n * target_step, target_step)
+                for lane in range(n_lanes):
+                    source = first + (k * n_lanes + lane) * o_step + c * c_step
+                    for t in range(r * r):
+                        taps[t * n_lanes + lane] = weight[source + t * t_step] if lane < given else 0
+                place = (k // registers * n * n * channels + c) * width + k % registers * n_lanes
+                target, step = at(pointer(filters), place), channels * width
+                transform(FILTER, m, r, taps, r * n_lanes, n_lanes, target, n * step, step)
 
     return winograd_filters
 
@@ -121,7 +126,7 @@ def output(m, r, rows, n_lanes):
 
     @kernel(parallel=True)
     def winograd_output(
-        thread, n_threads, x, filters, bias, relu, out, sizes, to_image, to_result, in_x, in_out, offsets, zeros, work
+        thread, n_threads, x, filters, bias, relu, out, parts, sizes, to_image, to_result, in_x, in_out, offsets, zeros, work
     ):
         batch_size, height, image_width, high, wide, some, out_width = sizes
         n_images, channels, x_size = x.shape
@@ -138,8 +143,8 @@ def output(m, r, rows, n_lanes):
         products = squares[n * n * square_step :]
         strip = products[n * n * product_step :]
         image[:] = 0
-        for batch in share(batches, thread, n_threads):
-            first = batch * batch_size
+        for turn in share(batches * parts, thread, n_threads):
+            first, own = turn // parts * batch_size, turn % parts
             n_batch = min(batch_size, n_images - first)
             for i in range(n_batch):
                 where = image[i * x_blocks * x_step :]
@@ -147,7 +152,7 @@ def output(m, r, rows, n_lanes):
             for begin in range(0, n_batch * high * wide, some):
                 count = min(some, n_batch * high * wide - begin)
                 transform_x(image, x_blocks * x_step, high, wide, begin, count, x_blocks, x_step, row, squares, some, square_step)
-                for b in range(n_blocks):
+                for b in range(own * n_blocks // parts, (own + 1) * n_blocks // parts):
                     some_channels = min(width, n_out - b * width)
                     for s in range(0, count, wide):  # from far away, during the products
                         i, y = (begin + s) // (high * wide), (begin + s) // wide % high

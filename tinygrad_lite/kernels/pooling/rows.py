@@ -232,8 +232,8 @@ def unpool_pairs(chosen, n):
 
 @functools.cache
 def unpool_rows(chosen, n):
-    """The kernel for windows that overlap, one or two columns apart: as `unpool_pairs`. Each place gathers from the windows over it;
-    the last block of a row may reach beyond it.
+    """The kernel for windows that overlap, one or two columns apart: as `unpool_pairs`. Each place gathers from the windows over
+    it; the last block of a row may reach beyond the row.
 
     layout            of the frame: columns of a row, rows above; places of a phase in a row; how far windows are apart; how many
                       taps of a row lie at even places: the first
