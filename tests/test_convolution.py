@@ -108,10 +108,12 @@ LAYERS = {  # images, channels, size, outputs, kernel, window: what networks are
     "first, 3x3": (2, 3, (32, 32), 32, (3, 3), dict(padding=1)),
     "3x3": (3, 32, (16, 14), 64, (3, 3), dict(padding=1)),
     "3x3, odd": (3, 19, (15, 11), 21, (3, 3), dict(padding=1)),
-    "3x3, valid": (2, 16, (9, 17), 16, (3, 3), {}),
-    "3x3, uneven borders": (2, 16, (7, 8), 13, (3, 3), dict(padding=((4, 0), (1, 3)))),
+    "3x3, valid": (3, 16, (9, 17), 16, (3, 3), {}),
+    "3x3, uneven borders": (5, 16, (7, 8), 13, (3, 3), dict(padding=((4, 0), (1, 3)))),
     "3x3, many images": (40, 16, (5, 4), 16, (3, 3), dict(padding=1)),
-    "5x5, odd": (2, 17, (11, 7), 35, (5, 5), {}),
+    "5x5, odd": (12, 17, (11, 7), 35, (5, 5), {}),
+    "3x3, few pixels": (1, 32, (9, 8), 48, (3, 3), dict(padding=1)),
+    "3x3, one image": (1, 17, (30, 29), 70, (3, 3), dict(padding=1)),
     "1x1": (2, 48, (14, 14), 16, (1, 1), {}),
     "stem": (1, 3, (61, 56), 64, (7, 7), dict(stride=2, padding=3)),
     "stride 2": (2, 32, (17, 28), 32, (3, 3), dict(stride=2, padding=1)),
@@ -368,6 +370,53 @@ def test_one_thread_and_several_agree(name):
         results.append(check(np.random.default_rng(0), n + 4, channels, size, outputs, kernel, np.float32, **window)[1])
     for one, other in zip(*results):
         near(one, other, 3e-6)
+
+
+@pytest.mark.parametrize("k", [3, 5])
+def test_an_image_alone_is_shared_by_outputs(k):
+    """Winograd's output of fewer images than threads, and of more threads than blocks of outputs: the same numbers."""
+    from tinygrad_lite.kernels.convolution import winograd
+
+    rng, window = np.random.default_rng(0), ((1, 1), ((k // 2, k // 2),) * 2, (1, 1), 1, 4)
+    x, weight = drawn(rng, np.float32, (1, 16, 30, 29), (70, 16, k, k))
+    expected = winograd.correlate(x, weight, None, *window)
+    for n_threads in (2, 3, 7):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(winograd.threads, "worth", lambda work, n=n_threads: n)
+            np.testing.assert_array_equal(winograd.correlate(x, weight, None, *window), expected)
+
+
+@pytest.mark.parametrize("kind", ["output", "gradient", "stride 2", "gradient at stride 2"])
+@pytest.mark.parametrize(("outputs", "channels", "k"), [(33, 19, 3), (16, 48, 5), (1, 18, 3)])
+def test_transformed_filters(outputs, channels, k, kind):
+    """U = G w G' of each filter w; of the gradient's filters flipped, with channels and outputs exchanged; of each phase."""
+    from tinygrad_lite.kernels.convolution import transforms, winograd
+
+    (weight,) = drawn(np.random.default_rng(0), np.float32, (outputs, channels, k, k))
+    axis = {
+        "output": lambda: winograd.along(20, k, 1, 1, 1, 1),
+        "gradient": lambda: winograd.along(20, k, 1, 1, 1, 1, back=True),
+        "stride 2": lambda: winograd.along(20, k, 2, 1, 1, 1),
+        "gradient at stride 2": lambda: winograd.against(10, k, 2, 1, 20),
+    }[kind]()
+    n_lanes = winograd.filters(weight, (axis, axis), 4).shape[3] // 2
+    filters = weight.swapaxes(0, 1) if axis.back else weight  # (outputs, channels, k, k)
+    parts = [np.zeros((*filters.shape[:2], axis.r, axis.r)) for _ in range(len(axis.taps) ** 2)]
+    for part, (rows, columns) in zip(parts, itertools.product(axis.taps, repeat=2)):
+        taps = filters[:, :, rows, columns]
+        part[:, :, : taps.shape[2], : taps.shape[3]] = taps
+    if axis.back:  # phases are blocks of outputs
+        room = -len(filters) % n_lanes
+        parts = np.concatenate([np.pad(part, ((0, room), (0, 0), (0, 0), (0, 0))) for part in parts], 0)
+    else:
+        parts = np.concatenate(parts, 1)
+    g = np.array(transforms.matrices(4, axis.r)[1], np.float64)
+    right = np.einsum("pr,kcrq,sq->pskc", g, parts, g).reshape(len(g) ** 2, *parts.shape[:2])
+    for given in (weight, np.repeat(weight, 2, 3)[..., ::2]):
+        made = winograd.filters(given, (axis, axis), 4)  # (blocks, positions, channels, width)
+        flat = made.transpose(1, 0, 3, 2).reshape(len(g) ** 2, -1, parts.shape[1])
+        near(flat[:, : len(parts)], right, 1e-6)
+        assert not flat[:, len(parts) :].any()
 
 
 @pytest.mark.parametrize("cpu", ["haswell", pytest.param("generic", marks=pytest.mark.proof)])

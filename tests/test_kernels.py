@@ -22,7 +22,7 @@ def update_case(loop, twin, n_arrays, numbers):
     def check(shape, dtype):
         first = arrays(shape, dtype, n_arrays)
         second = [a.copy() for a in first]
-        loop(*first, *numbers)
+        loop(*[a.reshape(-1) for a in first], *numbers)
         twin(*second, *numbers)
         return first, second
 
@@ -51,7 +51,7 @@ def gradient_loop_case(name):
     def check(shape, dtype):
         g, y = RNG.standard_normal(shape).astype(dtype), RNG.integers(-1, 2, shape).astype(dtype) * dtype(0.7)
         ours, twin = np.empty_like(g), np.empty_like(g)
-        getattr(kernels.elementwise, f"{name}_loop")(g, y, ours)
+        getattr(kernels.elementwise, f"{name}_loop")(g.reshape(-1), y.reshape(-1), ours.reshape(-1))
         getattr(kernels.elementwise, f"{name}_twin")(g, y, twin)
         return [ours], [twin]
 

@@ -16,7 +16,7 @@ def _run(loop, twin, g, other):
     """``loop`` on contiguous arrays of one floating dtype, else ``twin``."""
     out = empty_like(g)
     if g.flags.c_contiguous and other.flags.c_contiguous and g.dtype == other.dtype and g.itemsize >= 4:
-        loop.run(WORK * g.size, g, other, out)
+        loop.run(WORK * g.size, g.reshape(-1), other.reshape(-1), out.reshape(-1))
     else:
         twin(g, other, out)
     return out
@@ -25,11 +25,10 @@ def _run(loop, twin, g, other):
 @kernel(parallel=True, hires=False)
 def gate_loop(thread, n_threads, g, by, out):
     """`gate` on flat views."""
-    flat, values, result = g.ravel(), by.ravel(), out.ravel()
-    zero = flat.dtype.type(0)
-    for block in share((flat.size + BLOCK - 1) // BLOCK, thread, n_threads):
+    zero = g.dtype.type(0)
+    for block in share((g.size + BLOCK - 1) // BLOCK, thread, n_threads):
         first, last = block * BLOCK, (block + 1) * BLOCK
-        some, value, to = flat[first:last], values[first:last], result[first:last]
+        some, value, to = g[first:last], by[first:last], out[first:last]
         for i in range(some.size):
             to[i] = some[i] if value[i] > 0 else zero
 
@@ -47,11 +46,10 @@ def gate(g, by):
 @kernel(parallel=True, hires=False)
 def tanh_backward_loop(thread, n_threads, g, y, out):
     """`tanh_backward` on flat views."""
-    flat, values, result = g.ravel(), y.ravel(), out.ravel()
-    one = flat.dtype.type(1)
-    for block in share((flat.size + BLOCK - 1) // BLOCK, thread, n_threads):
+    one = g.dtype.type(1)
+    for block in share((g.size + BLOCK - 1) // BLOCK, thread, n_threads):
         first, last = block * BLOCK, (block + 1) * BLOCK
-        some, value, to = flat[first:last], values[first:last], result[first:last]
+        some, value, to = g[first:last], y[first:last], out[first:last]
         for i in range(some.size):
             to[i] = some[i] * (one - value[i] * value[i])
 
@@ -69,11 +67,10 @@ def tanh_backward(g, y):
 @kernel(parallel=True, hires=False)
 def sigmoid_backward_loop(thread, n_threads, g, y, out):
     """`sigmoid_backward` on flat views."""
-    flat, values, result = g.ravel(), y.ravel(), out.ravel()
-    one = flat.dtype.type(1)
-    for block in share((flat.size + BLOCK - 1) // BLOCK, thread, n_threads):
+    one = g.dtype.type(1)
+    for block in share((g.size + BLOCK - 1) // BLOCK, thread, n_threads):
         first, last = block * BLOCK, (block + 1) * BLOCK
-        some, value, to = flat[first:last], values[first:last], result[first:last]
+        some, value, to = g[first:last], y[first:last], out[first:last]
         for i in range(some.size):
             to[i] = some[i] * value[i] * (one - value[i])
 

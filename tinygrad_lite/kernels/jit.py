@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import os
 import sys
@@ -32,7 +33,7 @@ class Kernel:
         """The compiled function."""
         import numba
 
-        announce_compiling()
+        watch_compiling()
         name_apart()
         function = self.function
         if self.parallel:
@@ -41,7 +42,7 @@ class Kernel:
             names = {**function.__globals__, "share": sharing()}
             function = types.FunctionType(function.__code__, names, function.__name__, None, function.__closure__)
             function.__module__, function.__qualname__ = self.function.__module__, self.function.__qualname__
-        options = dict(nogil=True, error_model="numpy", **self.options)
+        options = dict(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **self.options)
         compiled = numba.njit(function, **options)
         compiled._cache = KernelCache(function, options)
         module = sys.modules[function.__module__]
@@ -67,12 +68,14 @@ class Kernel:
         return compiled(0, 1, *args) if n == 1 else threads.call(compiled, n, args)
 
 
-def part(function):
+def part(function=None, **options):
     """Declare a function that kernels call and that is compiled into them (decorator). It imports Numba: only for modules that
     are imported when a kernel first runs."""
     import numba
 
-    return numba.njit(function, nogil=True, error_model="numpy")
+    if function is None:
+        return lambda f: part(f, **options)
+    return numba.njit(function, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 
 
 def kernel(function=None, **options):
@@ -108,8 +111,9 @@ def name_apart():
 
 
 @functools.cache
-def announce_compiling():
-    """From now on a line appears, once, when this process has spent a second in compiling kernels: while it waits, not after."""
+def watch_compiling():
+    """From now on a line appears, once, when this process has spent a second in compiling kernels: while it waits, not after. And
+    nobody looks for garbage meanwhile: Numba makes so many objects that this would take a twentieth of the time."""
     from numba.core import event
 
     def say():
@@ -124,11 +128,14 @@ def announce_compiling():
     class Announcement(event.Listener):
         """Counts the seconds between the start and the end of compiling our functions, which may call each other."""
 
-        depth, spent, said = 0, 0.0, False
+        depth, spent, said, collected = 0, 0.0, False, False
 
         def on_start(self, started):
             if self.ours(started):
                 self.depth += 1
+                if self.depth == 1:
+                    self.collected = gc.isenabled()
+                    gc.disable()
                 if self.depth == 1 and not self.said:
                     self.since = time.perf_counter()
                     self.timer = threading.Timer(max(0.0, PATIENCE - self.spent), say)
@@ -138,6 +145,8 @@ def announce_compiling():
         def on_end(self, ended):
             if self.ours(ended):
                 self.depth -= 1
+                if self.depth == 0 and self.collected:
+                    gc.enable()
                 if self.depth == 0 and not self.said:
                     self.timer.cancel()
                     self.spent += time.perf_counter() - self.since

@@ -1,6 +1,6 @@
 """In-place updates of parameters: one pass over memory, where NumPy would make ten.
 
-Arrays of one shape are seen as flat, so that one loop serves every shape; those that are written must be C-contiguous for that.
+A loop gets flat views, so that it is compiled once for all shapes; what is written must be C-contiguous for that.
 The twin of each loop is its plain NumPy text, which serves the others.
 """
 
@@ -14,9 +14,9 @@ from .jit import kernel
 @kernel
 def sgd_loop(parameter, gradient, lr):
     """`sgd` on flat views."""
-    p, g, rate = parameter.ravel(), gradient.ravel(), parameter.dtype.type(lr)
-    for i in range(p.size):
-        p[i] -= rate * g[i]
+    rate = parameter.dtype.type(lr)
+    for i in range(parameter.size):
+        parameter[i] -= rate * gradient[i]
 
 
 def sgd_twin(parameter, gradient, lr):
@@ -26,13 +26,16 @@ def sgd_twin(parameter, gradient, lr):
 
 def sgd(parameter, gradient, lr):
     """parameter -= lr * gradient."""
-    (sgd_loop if parameter.flags.carray and parameter.itemsize >= 4 else sgd_twin)(parameter, gradient, lr)
+    if parameter.flags.carray and parameter.itemsize >= 4:
+        sgd_loop(parameter.reshape(-1), gradient.reshape(-1), lr)
+    else:
+        sgd_twin(parameter, gradient, lr)
 
 
 @kernel
 def sgd_momentum_loop(parameter, gradient, velocity, lr, keep, momentum, kept, decay, nesterov):
     """`sgd_momentum` on flat views."""
-    p, g, v = parameter.ravel(), gradient.ravel(), velocity.ravel()
+    p, g, v = parameter, gradient, velocity
     number = parameter.dtype.type
     rate, keep, momentum, kept, decay = number(lr), number(keep), number(momentum), number(kept), number(decay)
     ahead, direct = (rate * momentum, rate) if nesterov else (rate, number(0))
@@ -53,14 +56,17 @@ def sgd_momentum(parameter, gradient, velocity, lr, keep, momentum, kept, decay,
     """d = gradient + decay * parameter; velocity = keep * velocity + kept * d; parameter -= lr * velocity, or
     lr * (d + momentum * velocity) if ``nesterov``."""
     contiguous = parameter.flags.carray and velocity.flags.carray and parameter.itemsize >= 4
-    loop = sgd_momentum_loop if contiguous else sgd_momentum_twin
-    loop(parameter, gradient, velocity, lr, float(keep), float(momentum), float(kept), float(decay), bool(nesterov))
+    numbers = lr, float(keep), float(momentum), float(kept), float(decay), bool(nesterov)
+    if contiguous:
+        sgd_momentum_loop(parameter.reshape(-1), gradient.reshape(-1), velocity.reshape(-1), *numbers)
+    else:
+        sgd_momentum_twin(parameter, gradient, velocity, *numbers)
 
 
 @kernel
 def adam_loop(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, decay):
     """`adam` on flat views."""
-    p, g, m, s = parameter.ravel(), gradient.ravel(), mean.ravel(), square.ravel()
+    p, g, m, s = parameter, gradient, mean, square
     number = parameter.dtype.type
     rest1, rest2 = number(1 - beta1), number(1 - beta2)
     rate, scale, beta1, beta2, eps, decay = number(rate), number(scale), number(beta1), number(beta2), number(eps), number(decay)
@@ -84,4 +90,7 @@ def adam(parameter, gradient, mean, square, rate, scale, beta1, beta2, eps, deca
     parameter -= rate * mean / (sqrt(square) * scale + eps)."""
     contiguous = parameter.flags.carray and mean.flags.carray and square.flags.carray and parameter.itemsize >= 4
     numbers = rate, scale, float(beta1), float(beta2), float(eps), float(decay)
-    (adam_loop if contiguous else adam_twin)(parameter, gradient, mean, square, *numbers)
+    if contiguous:
+        adam_loop(parameter.reshape(-1), gradient.reshape(-1), mean.reshape(-1), square.reshape(-1), *numbers)
+    else:
+        adam_twin(parameter, gradient, mean, square, *numbers)

@@ -109,7 +109,8 @@ def _blocks(channels, dtype, runs):
         return rows, rows, -(-channels // rows)
     n_lanes = vector.WIDTH // dtype.itemsize
     registers = -(-channels // n_lanes)
-    vectors = min(loops.ROWS_OF, key=lambda v: (-(-registers // v) * v, v != 2))
+    enough = registers * 17 // 16  # of many registers one that is empty costs less than a kernel more to compile
+    vectors = min(loops.ROWS_OF, key=lambda v: (max(enough, -(-registers // v) * v), v != 2))
     return vectors, vectors * n_lanes, -(-registers // vectors)
 
 

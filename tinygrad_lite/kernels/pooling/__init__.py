@@ -55,6 +55,8 @@ def _forward(grid, shape, dtype, count, largest):
     end = dtype.type(-math.inf if largest else 0), count, *(() if largest else (NO_INDICES if n_rows else NO_INDICES[0],))
     if n_rows:
         (in_pairs, unrolled), first = grid.by_rows
+        if first[0][0] and n != grid.columns.count:
+            n = tables.WIDE  # one kernel for all rows in frames that are no whole block of few
         loop, result = _rows().pool_rows(largest, n, in_pairs, unrolled), (n_planes, grid.rows.count, grid.columns.count)
         return Call(out, loop, work // 4, (*first, *end), (n_planes, *grid.shape[1:]), result)
     first = grid.anywhere(min(n_planes, tables.GROUP))
@@ -79,7 +81,7 @@ def _backward(grid, shape, dtype, count, chosen):
         if grid.in_pairs:
             return Call(out, _rows().unpool_pairs(chosen, n), work, (*nothing, grid.rows.stride, count), source, result)
         fixed = *nothing, *grid.back, count
-        return Call(out, _rows().unpool_rows(chosen, n, grid.columns.stride), work // 2, fixed, source, result)
+        return Call(out, _rows().unpool_rows(chosen, n if n == neighbours else tables.WIDE), work // 2, fixed, source, result)
     axes, steps, taps = grid.singly
     if chosen:
         return Call(out, loops.place_loop, 4 * n_planes * grid.windows, (*axes, taps), flat, (n_planes, image), True)

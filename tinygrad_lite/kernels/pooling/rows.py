@@ -18,40 +18,48 @@ import numpy as np
 
 from ..jit import kernel, part, share
 from ..lanes import choose, full, gather, load, load_pairs, prefetch, store, store_pairs, total
+from .tables import WIDE
 
 AHEAD = 512  # numbers: so far ahead memory is asked for, while the processor computes on what is here
 CHUNK = 1 << 11  # bytes of rows that are copied at once, just before they are needed: both stay in the first cache
+NARROW = 4  # numbers of the shortest blocks
 
 
-@functools.cache
-def copier(n):
-    """The function that copies rows into a frame, in blocks of ``n``; ``places`` says where each phase of columns begins."""
-
-    @part
-    def into_frame(x, begin, width, count, places, frame, at, pitch):
-        stride = places.size
-        for h in range(count):
-            source, target = begin + h * width, at + h * pitch
-            if stride == 1 and width >= n:
-                for block in range(0, width, n):
-                    w = min(block, width - n)
-                    prefetch(x, source + w + AHEAD)
-                    store(frame, target + places[0] + w, load(x, source + w, n))
-            elif stride == 2 and width >= 2 * n:
-                for block in range(0, width // 2, n):
-                    w = min(block, width // 2 - n)
-                    even, odd = load_pairs(x, source + 2 * w, n)
-                    prefetch(x, source + 2 * w + AHEAD)
-                    prefetch(x, source + 2 * w + AHEAD + n)
-                    store(frame, target + places[0] + w, even)
-                    store(frame, target + places[1] + w, odd)
-                if width % 2:
-                    frame[target + places[0] + width // 2] = x[source + width - 1]
-            else:
-                for w in range(width):
-                    frame[target + places[w % stride] + w // stride] = x[source + w]
-
-    return into_frame
+@part
+def into_frame(x, begin, width, count, places, frame, first, pitch):
+    """Copy ``count`` rows from x[begin] on into a frame, from row ``first`` on; ``places`` says where each phase of columns begins.
+    One function for rows of any width."""
+    stride = places.size
+    for h in range(count):
+        source, target = begin + h * width, (first + h) * pitch
+        if stride == 1 and width >= WIDE:
+            for block in range(0, width, WIDE):
+                w = min(block, width - WIDE)
+                prefetch(x, source + w + AHEAD)
+                store(frame, target + places[0] + w, load(x, source + w, WIDE))
+        elif stride == 1 and width >= NARROW:
+            for block in range(0, width, NARROW):
+                w = min(block, width - NARROW)
+                store(frame, target + places[0] + w, load(x, source + w, NARROW))
+        elif stride == 2 and width >= 2 * NARROW:
+            half = width // 2
+            for block in range(0, half if half >= WIDE else 0, WIDE):
+                w = min(block, half - WIDE)
+                even, odd = load_pairs(x, source + 2 * w, WIDE)
+                prefetch(x, source + 2 * w + AHEAD)
+                prefetch(x, source + 2 * w + AHEAD + WIDE)
+                store(frame, target + places[0] + w, even)
+                store(frame, target + places[1] + w, odd)
+            for block in range(0, half if half < WIDE else 0, NARROW):
+                w = min(block, half - NARROW)
+                even, odd = load_pairs(x, source + 2 * w, NARROW)
+                store(frame, target + places[0] + w, even)
+                store(frame, target + places[1] + w, odd)
+            if width % 2:
+                frame[target + places[0] + half] = x[source + width - 1]
+        else:
+            for w in range(width):
+                frame[target + places[w % stride] + w // stride] = x[source + w]
 
 
 @part
@@ -62,14 +70,41 @@ def larger(best, index, value, tap):
 
 
 @functools.cache
+def window(largest, n, in_pairs, n_taps):
+    """The function that goes through the taps of ``n`` windows, tap 0 of the first at ``source[at]``: see `pool_rows`."""
+
+    @part(forceinline=True)
+    def reduced(source, chosen, at, taps, best, index, count):
+        number = chosen.dtype.type
+        if in_pairs:
+            for t in range(0, n_taps or taps.size, 2):
+                left, right = load_pairs(source, at + taps[t], n)
+                if largest:
+                    best, index = larger(best, index, left, full(number(t), n))
+                    best, index = larger(best, index, right, full(number(t + 1), n))
+                else:
+                    best = best + (left + right)
+        else:
+            for t in range(n_taps or taps.size):
+                value = load(source, at + taps[t], n)
+                if largest:
+                    best, index = larger(best, index, value, full(number(t), n))
+                else:
+                    best = best + value
+        return (best if largest else best / full(count, n)), index
+
+    return reduced
+
+
+@functools.cache
 def pool_rows(largest, n, in_pairs, n_taps):
-    """The kernel for blocks of ``n`` windows.
+    """The kernel for blocks of ``n`` windows; in a frame there may be fewer in a row.
 
     largest   the largest number of each window and the number of its tap (the first of equals; NaN is larger than all), or the sum
     in_pairs  windows are two columns wide, side by side, and read where they are
     n_taps    how many taps a window has, or 0: as many as ``taps``
     """
-    into_frame = copier(n)
+    reduced = window(largest, n, in_pairs, n_taps)
 
     @kernel(parallel=True)
     def pool_windows(thread, n_threads, x, layout, places, taps, first_row, first_column, outside, count, indices, values):
@@ -77,9 +112,12 @@ def pool_rows(largest, n, in_pairs, n_taps):
         planes, height, width = x.shape
         rows, columns = values.shape[1:]
         numbers, results, chosen = x.ravel(), values.ravel(), indices.ravel()
-        number, frame = indices.dtype.type, np.full(frame_size, outside)
+        frame = np.full(frame_size + n if frame_size else 0, outside)
+        line, line_chosen = np.empty(n, x.dtype), np.empty(n, indices.dtype)
         chunk = max(1, CHUNK // (pitch * x.itemsize))
-        for m in share(planes, thread, n_threads):
+        mine = share(planes, thread, n_threads)
+        end = mine.stop * rows * columns
+        for m in mine:
             source, begin, copied = frame, 0, 0
             if not frame_size:
                 source, begin, copied = numbers, m * height * width, height
@@ -87,34 +125,31 @@ def pool_rows(largest, n, in_pairs, n_taps):
                 needed = min(height, (o + 1) * stride + reach)  # those of the next row of windows too
                 if copied < needed:
                     more = max(needed - copied, min(chunk, height - copied))
-                    origin, target = (m * height + copied) * width, (copied + top) * pitch
-                    into_frame(numbers, origin, width, more, places, frame, target, pitch)
+                    into_frame(numbers, (m * height + copied) * width, width, more, places, frame, copied + top, pitch)
                     copied += more
-                for block in range(0, columns, n):
-                    p = min(block, columns - n)
-                    at, target = begin + o * stride * pitch + p, (m * rows + o) * columns + p
-                    best = full(outside, n)
-                    index = load(first_column, p, n) + full(first_row[o], n)
-                    if in_pairs:
-                        for t in range(0, n_taps or taps.size, 2):
-                            left, right = load_pairs(source, at + p + taps[t], n)
-                            if largest:
-                                best, index = larger(best, index, left, full(number(t), n))
-                                best, index = larger(best, index, right, full(number(t + 1), n))
-                            else:
-                                best = best + (left + right)
+                row, at = (m * rows + o) * columns, begin + o * stride * pitch
+                if columns >= n:
+                    for block in range(0, columns, n):
+                        p = min(block, columns - n)
+                        index = load(first_column, p, n) + full(first_row[o], n)
+                        best, index = reduced(source, chosen, at + p + (p if in_pairs else 0), taps, full(outside, n), index, count)
+                        store(results, row + p, best)
+                        if largest:
+                            store(chosen, row + p, index)
+                else:
+                    index = load(first_column, 0, n) + full(first_row[o], n)
+                    best, index = reduced(source, chosen, at, taps, full(outside, n), index, count)
+                    if row + n <= end:  # what goes beyond the row is written again with the rows below
+                        store(results, row, best)
+                        if largest:
+                            store(chosen, row, index)
                     else:
-                        for t in range(n_taps or taps.size):
-                            value = load(source, at + taps[t], n)
+                        store(line, 0, best)
+                        store(line_chosen, 0, index)
+                        for w in range(columns):
+                            results[row + w] = line[w]
                             if largest:
-                                best, index = larger(best, index, value, full(number(t), n))
-                            else:
-                                best = best + value
-                    if largest:
-                        store(results, target, best)
-                        store(chosen, target, index)
-                    else:
-                        store(results, target, best / full(count, n))
+                                chosen[row + w] = line_chosen[w]
 
     return pool_windows
 
@@ -123,7 +158,6 @@ def pool_rows(largest, n, in_pairs, n_taps):
 def pool_anywhere(largest, n):
     """The kernel for blocks of ``n`` windows wherever they lie: tap 0 of a window is at ``begin``. As `pool_rows`, in three
     dimensions; small planes are worked on in groups, ``begin`` and ``first`` go through the windows of all of a group."""
-    into_frame = copier(4)
 
     @kernel(parallel=True)
     def pool_gathered(thread, n_threads, x, framed, frame_shape, border, begin, taps, first, outside, count, indices, values):
@@ -142,7 +176,7 @@ def pool_anywhere(largest, n):
                 for i in range(group * depth):
                     at = (i // depth * frame_depth + i % depth + front) * frame_height + top
                     begin_of = (m * depth + i) * height * width
-                    into_frame(numbers, begin_of, width, height, places, frame, at * frame_width, frame_width)
+                    into_frame(numbers, begin_of, width, height, places, frame, at, frame_width)
             for block in range(0, begin.size, n):
                 w = min(block, begin.size - n)
                 target = m * windows + w
@@ -197,50 +231,53 @@ def unpool_pairs(chosen, n):
 
 
 @functools.cache
-def unpool_rows(chosen, n, step):
-    """The kernel for windows that overlap, ``step`` apart in a row: as `unpool_pairs`. Each place gathers from the windows over it.
+def unpool_rows(chosen, n):
+    """The kernel for windows that overlap, one or two columns apart: as `unpool_pairs`. Each place gathers from the windows over
+    it; the last block of a row may reach beyond the row.
 
+    layout            of the frame: columns of a row, rows above; places of a phase in a row; how far windows are apart; how many
+                      taps of a row lie at even places: the first
     begin_over, over  (height + 1) and (all, 2): for each row of the plane the rows of windows that lie over it, and the number of
                       the first tap that they have there
-    shift             (taps in a row, 3): the number of a tap in its row, at which of ``step`` phases of columns it lies, and how
-                      far its window is from there, in the frame of g
+    shift             (taps in a row, 2): the number of a tap in its row, and how far its window is from there, in the frame of g
     """
-    into_frame = copier(n)
 
     @kernel(parallel=True)
     def unpool_overlapping(thread, n_threads, g, indices, layout, places, begin_over, over, shift, count, out):
-        pitch, blocks = layout
+        pitch, top, blocks, step, n_even = layout
         planes, height, width = out.shape
         rows, columns = g.shape[1:]
         numbers, where, results = g.ravel(), indices.ravel(), out.ravel()
         nothing, number = full(g.dtype.type(0), n), indices.dtype.type
-        frame, frame_where = np.zeros(rows * pitch, g.dtype), np.zeros(rows * pitch if chosen else 0, indices.dtype)
-        line = np.empty(blocks * step, g.dtype)
+        frame, frame_where = np.zeros(rows * pitch + n, g.dtype), np.zeros(rows * pitch + n if chosen else 0, indices.dtype)
+        line = np.empty((blocks + n) * step, g.dtype)
         for m in share(planes, thread, n_threads):
-            into_frame(numbers, m * rows * columns, columns, rows, places, frame, 0, pitch)
+            into_frame(numbers, m * rows * columns, columns, rows, places, frame, top, pitch)
             if chosen:
-                into_frame(where, m * rows * columns, columns, rows, places, frame_where, 0, pitch)
+                into_frame(where, m * rows * columns, columns, rows, places, frame_where, top, pitch)
             for h in range(height):
-                for block in range(0, blocks, n):
-                    q = min(block, blocks - n)
+                for q in range(0, blocks, n):
                     even, odd = nothing, nothing
                     for i in range(begin_over[h], begin_over[h + 1]):
                         at = over[i, 0] * pitch + q
-                        for j in range(shift.shape[0]):
-                            value = load(frame, at + shift[j, 2], n)
+                        for j in range(n_even):
+                            value = load(frame, at + shift[j, 1], n)
                             if chosen:
-                                index = load(frame_where, at + shift[j, 2], n)
+                                index = load(frame_where, at + shift[j, 1], n)
                                 value = choose(index == full(number(over[i, 1] + shift[j, 0]), n), value, nothing)
-                            if step == 1 or shift[j, 1] == 0:
-                                even = even + value
-                            else:
-                                odd = odd + value
+                            even = even + value
+                        for j in range(n_even, shift.shape[0]):
+                            value = load(frame, at + shift[j, 1], n)
+                            if chosen:
+                                index = load(frame_where, at + shift[j, 1], n)
+                                value = choose(index == full(number(over[i, 1] + shift[j, 0]), n), value, nothing)
+                            odd = odd + value
                     if not chosen:
-                        even, odd = even / full(count, n), odd / full(count, n)
+                        even = even / full(count, n)
                     if step == 1:
                         store(line, q, even)
                     else:
-                        store_pairs(line, 2 * q, even, odd)
+                        store_pairs(line, 2 * q, even, odd if chosen else odd / full(count, n))
                 target = results[(m * height + h) * width :]
                 for w in range(width):
                     target[w] = line[w]

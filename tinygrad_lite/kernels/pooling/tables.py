@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+WIDE = 16  # numbers of the longest blocks
 GROUP = 64  # windows that are worked on together: smaller planes are put together
 
 
@@ -101,7 +102,9 @@ class Grid:
     def by_rows(self):
         """For `rows.pool_rows`: (in pairs, taps to unroll), (layout, places, taps, first_row, first_column)."""
         rows, columns = self.rows, self.columns
-        first = (rows.first * columns.taps).astype(self.index_dtype), columns.first.astype(self.index_dtype)
+        of_columns = np.zeros(max(WIDE, columns.count), self.index_dtype)
+        of_columns[: columns.count] = columns.first
+        first = (rows.first * columns.taps).astype(self.index_dtype), of_columns
         if self.inside and (columns.stride == 1 or (columns.taps == 2 and columns.dilation == 1)):
             layout = 0, columns.size, 0, rows.stride, 0
             unrolled = 4 if self.taps == 4 else 0
@@ -147,10 +150,11 @@ class Grid:
         ]  # fmt: skip
         begin_over = np.cumsum([0, *map(len, over)])
         pairs = np.array([pair for pairs in over for pair in pairs], np.int64).reshape(-1, 2)
-        shift = np.stack([np.arange(columns.taps), column % step, margin + distance], 1)
-        return (pitch, blocks), np.array([margin]), begin_over, pairs, shift
+        by_phase = np.argsort(column % step, kind="stable")
+        shift = np.stack([np.arange(columns.taps), margin + distance], 1)[by_phase]
+        return (pitch, 0, blocks, step, int((column % step == 0).sum())), np.array([margin]), begin_over, pairs, shift
 
 
 def lanes(count):
     """How many neighbours of a row of ``count`` are worked on at once; 0: loops over single numbers do as well."""
-    return 16 if count >= 16 else 8 if count >= 8 else 4 if count >= 4 else 0
+    return WIDE if count >= WIDE else 8 if count >= 8 else 4 if count >= 4 else 0
