@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import composed
 from ..record import Value
 from .elementwise import where
 from .indexing import take_rows
@@ -13,6 +14,7 @@ from .update import assign
 __all__ = ["embedding"]
 
 
+@composed
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False):
     """Rows of ``weight`` (words, features) for integers ``input`` of any shape: (*input.shape, features).
 
