@@ -1,6 +1,7 @@
 """Transformed filters that are kept between calls: never those of other numbers, and only while their weight lives."""
 
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -133,3 +134,27 @@ def test_only_calls_on_few_pixels_keep_them():
     for _ in range(3):
         conv(many)
     assert not bytes_kept()
+
+
+def test_weights_in_the_memory_of_bytes_are_taken_too():
+    conv, x = layer(), image()
+    weight = np.frombuffer(conv.weight.data.tobytes(), np.float32).reshape(conv.weight.shape)
+    for _ in range(3):
+        np.testing.assert_array_equal(tl.conv2d(x, weight, conv.bias, padding=1).data, conv(x).data)
+
+
+def test_several_threads_use_one_model():
+    conv, x = layer(), image()
+    right, wrong = conv(x).data, []
+
+    def work():
+        for _ in range(30):
+            if not np.array_equal(conv(x).data, right):
+                wrong.append(1)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong

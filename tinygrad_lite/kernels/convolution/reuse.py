@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 
 import numpy as np
@@ -15,13 +16,13 @@ _entries = {}  # (address, shape, how) -> Entry
 
 
 class Entry:
-    """Filters that were seen: ``sample`` of their numbers; from the second time on ``copy`` and what is ``made`` of them."""
+    """Filters that were seen: ``sample`` of their numbers; ``pair``, from the second time on: a copy, and what is made of them."""
 
-    __slots__ = ("copy", "made", "owner", "sample")
+    __slots__ = ("owner", "pair", "sample")
 
     def __init__(self, key, owner, sample):
         self.owner = weakref.ref(owner, lambda _: _entries.pop(key, None))
-        self.sample, self.copy, self.made = sample, None, None
+        self.sample, self.pair = sample, None
 
 
 def kept(n_pixels, weight, how, make):
@@ -37,17 +38,19 @@ def kept(n_pixels, weight, how, make):
     sample = weight.reshape(-1)[:: weight.size // SAMPLES].tobytes()
     entry = _entries.get(key)
     if entry is None or entry.sample != sample:
-        _entries[key] = Entry(key, weight if weight.base is None else weight.base, sample)
+        with contextlib.suppress(TypeError):  # of the memory of bytes, which does not tell when it goes
+            _entries[key] = Entry(key, weight if weight.base is None else weight.base, sample)
         return make()
-    if entry.copy is None or not np.array_equal(weight.view(np.int32), entry.copy.view(np.int32)):
-        entry.made = None
+    pair = entry.pair  # once: another thread may exchange it
+    if pair is None or not np.array_equal(weight.view(np.int32), pair[0].view(np.int32)):
         if bytes_kept() > LIMIT:
             _entries.clear()
             _entries[key] = entry
-        entry.copy, entry.made = weight.copy(), make()
-    return entry.made
+        pair = entry.pair = weight.copy(), make()
+    return pair[1]
 
 
 def bytes_kept():
     """How much memory lies here."""
-    return sum([entry.copy.nbytes + entry.made.nbytes for entry in list(_entries.values()) if entry.made is not None])
+    pairs = [entry.pair for entry in list(_entries.values())]
+    return sum([part.nbytes for pair in pairs if pair is not None for part in pair])
